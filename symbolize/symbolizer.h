@@ -1,0 +1,61 @@
+// Names for addresses: the one door to everything in this folder.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "elf/binary.h"
+
+namespace stoker::symbolize {
+
+// What the developer of the program would call one frame.
+struct SourceFrame {
+  std::string function;     // demangled as Options say; "" when only file and line are known
+  std::string system_name;  // linkage name as in the symbol table or DW_AT_linkage_name
+  std::string file;         // "" when not known
+  std::int64_t line = 0;
+  std::int64_t start_line = 0;  // of the function
+  bool operator==(const SourceFrame&) const = default;
+};
+
+enum class Demangle { kNone, kSimplified, kTemplates, kFull };
+
+struct Options {
+  Demangle demangle = Demangle::kFull;
+  bool lines = true;  // read DWARF; false: names from symbol tables only
+  std::uint64_t memory_budget = 64ull
+                                << 20;  // of all indexes and caches together; least recently used file first
+  std::vector<std::string> debug_directories{"/usr/lib/debug"};
+};
+
+// Not thread-safe: the agent runs one on its `symbols` thread; a test or `agent symbolize` runs its own.
+class Symbolizer {
+ public:
+  explicit Symbolizer(Options options);
+  ~Symbolizer();
+
+  // Frames innermost first: inlined calls, then the function that holds the code. Empty when nothing is
+  // known. address: of the instruction itself (a caller's frame: return address − 1, done by whoever walked
+  // the stack). The result is valid until the next call.
+  std::span<const SourceFrame> symbolize(const elf::BinaryPtr& binary, elf::ElfAddress address);
+
+  // Kernel and modules by run address, from /proc/kallsyms. Empty, with kernel_hint() set, when the kernel
+  // hides addresses.
+  std::span<const SourceFrame> symbolize_kernel(std::uint64_t address);
+  // The module that holds the address ("" for the kernel proper).
+  std::string kernel_module(std::uint64_t address);
+  // One line that says why kernel names are missing and what to do; "" when they are not.
+  std::string kernel_hint();
+
+  // Forgets kernel symbols, so that modules and BPF programs loaded since are known.
+  void refresh_kernel();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace stoker::symbolize
