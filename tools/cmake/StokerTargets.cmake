@@ -11,10 +11,15 @@ pkg_check_modules(lzma REQUIRED IMPORTED_TARGET liblzma)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(libbpf REQUIRED IMPORTED_TARGET libbpf)
+pkg_check_modules(prometheus REQUIRED IMPORTED_TARGET prometheus-cpp-core)
 
 find_library(HTTPLIB_LIBRARY cpp-httplib REQUIRED)
 add_library(httplib INTERFACE)
 target_link_libraries(httplib INTERFACE ${HTTPLIB_LIBRARY} Threads::Threads)
+# As Debian's library was built (cpp-httplib.pc): its classes have other layouts without them.
+target_compile_definitions(httplib INTERFACE
+  CPPHTTPLIB_OPENSSL_SUPPORT CPPHTTPLIB_ZLIB_SUPPORT CPPHTTPLIB_BROTLI_SUPPORT)
+target_link_libraries(httplib INTERFACE ssl crypto)
 
 set(STOKER_SANITIZE "" CACHE STRING "Value of -fsanitize=, empty for none")
 
