@@ -1,38 +1,53 @@
-# Warnings, sanitizers, and the two functions that make every library and unit test from a folder's files.
+# Libraries we use, warnings, sanitizers, and the functions that make every library and unit test from a
+# folder's files.
 
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
+set(ZLIB_USE_STATIC_LIBS ON)
+set(Protobuf_USE_STATIC_LIBS ON)
 find_package(ZLIB REQUIRED)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(Protobuf REQUIRED)
-pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
-pkg_check_modules(lzma REQUIRED IMPORTED_TARGET liblzma)
-pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
-pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
-pkg_check_modules(libbpf REQUIRED IMPORTED_TARGET libbpf)
-pkg_check_modules(prometheus REQUIRED IMPORTED_TARGET prometheus-cpp-core)
 
-find_library(HTTPLIB_LIBRARY cpp-httplib REQUIRED)
-add_library(httplib INTERFACE)
-target_link_libraries(httplib INTERFACE ${HTTPLIB_LIBRARY} Threads::Threads)
-# As Debian's library was built (cpp-httplib.pc): its classes have other layouts without them.
-target_compile_definitions(httplib INTERFACE
-  CPPHTTPLIB_OPENSSL_SUPPORT CPPHTTPLIB_ZLIB_SUPPORT CPPHTTPLIB_BROTLI_SUPPORT)
-target_link_libraries(httplib INTERFACE ssl crypto)
+# stoker_import(NAME MODULE ARCHIVE…): PkgConfig::NAME for a pkg-config module, linked from its archives where the
+# distribution ships them: the agent then starts without a dozen shared libraries and runs on hosts that lack them.
+function(stoker_import name module)
+  pkg_check_modules(${name} REQUIRED IMPORTED_TARGET GLOBAL ${module})
+  set(archives)
+  foreach(archive ${ARGN})
+    find_library(STOKER_ARCHIVE_${archive} NAMES lib${archive}.a)
+    if(NOT STOKER_ARCHIVE_${archive})
+      message(STATUS "lib${archive}.a is not there: ${name} is linked as a shared library")
+      return()
+    endif()
+    list(APPEND archives ${STOKER_ARCHIVE_${archive}})
+  endforeach()
+  set_property(TARGET PkgConfig::${name} PROPERTY INTERFACE_LINK_LIBRARIES ${archives} Threads::Threads)
+endfunction()
+stoker_import(zstd libzstd zstd)
+stoker_import(lzma liblzma lzma)
+stoker_import(xxhash libxxhash xxhash)
+stoker_import(re2 re2 re2)
+stoker_import(yaml yaml-cpp yaml-cpp)
+stoker_import(libbpf libbpf bpf elf z)
+stoker_import(openssl openssl ssl crypto)
 
 set(STOKER_SANITIZE "" CACHE STRING "Value of -fsanitize=, empty for none")
 
-# Generated sources (protobuf) come from other people's generators: they are exempt from our warnings.
+# Generated and third-party sources follow other people's rules: they take these options without our warnings.
 add_library(stoker_options INTERFACE)
 target_include_directories(stoker_options INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/generated)
 target_compile_options(stoker_options INTERFACE
   -fno-omit-frame-pointer $<$<NOT:$<CONFIG:Debug>>:-O2> -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
+target_link_options(stoker_options INTERFACE -fuse-ld=lld)
 add_library(stoker_warnings INTERFACE)
 target_compile_options(stoker_warnings INTERFACE -Wall -Wextra -Werror -Wshadow -Wno-missing-field-initializers)
 if(STOKER_SANITIZE)
   target_compile_options(stoker_options INTERFACE -fsanitize=${STOKER_SANITIZE} -fno-sanitize-recover=undefined)
   target_link_options(stoker_options INTERFACE -fsanitize=${STOKER_SANITIZE})
+else()
+  target_link_options(stoker_options INTERFACE -static-libstdc++ -static-libgcc)
 endif()
 
 # stoker_library(NAME LINK …): library stoker_NAME from NAME/**/*.cc. A new file needs no entry anywhere.
@@ -49,22 +64,25 @@ function(stoker_library name)
   endif()
 endfunction()
 
-# stoker_proto(TARGET FILE [IMPORT_DIR]): library TARGET with the C++ code of one .proto, as generated/NAME.pb.h.
-function(stoker_proto target proto)
-  get_filename_component(stem ${proto} NAME_WE)
-  get_filename_component(dir ${proto} DIRECTORY)
+# stoker_protos(FOLDER): for each FOLDER/NAME.proto a library stoker_NAME_proto, its header generated/NAME.pb.h.
+function(stoker_protos folder)
   set(out ${CMAKE_BINARY_DIR}/generated)
   file(MAKE_DIRECTORY ${out})
-  add_custom_command(
-    OUTPUT ${out}/${stem}.pb.cc ${out}/${stem}.pb.h
-    COMMAND protobuf::protoc --cpp_out=${out} -I${CMAKE_SOURCE_DIR}/${dir} ${CMAKE_SOURCE_DIR}/${proto}
-    DEPENDS ${CMAKE_SOURCE_DIR}/${proto} VERBATIM)
-  add_library(${target} STATIC ${out}/${stem}.pb.cc)
-  target_include_directories(${target} SYSTEM PUBLIC ${out})
-  target_link_libraries(${target} PUBLIC stoker_options protobuf::libprotobuf-lite)
+  file(GLOB protos CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.proto)
+  foreach(proto ${protos})
+    get_filename_component(stem ${proto} NAME_WE)
+    add_custom_command(
+      OUTPUT ${out}/${stem}.pb.cc ${out}/${stem}.pb.h
+      COMMAND protobuf::protoc --cpp_out=${out} -I${CMAKE_SOURCE_DIR}/${folder} ${proto}
+      DEPENDS ${proto} VERBATIM)
+    add_library(stoker_${stem}_proto STATIC ${out}/${stem}.pb.cc)
+    target_include_directories(stoker_${stem}_proto SYSTEM PUBLIC ${out})
+    target_link_libraries(stoker_${stem}_proto PUBLIC stoker_options protobuf::libprotobuf-lite)
+  endforeach()
 endfunction()
 
 # stoker_unit_tests(NAME): NAME_tests from tests/unit/NAME/*.cc, linked with stoker_NAME and whatever else is named.
+# Tests of what several threads do together belong in files *_threads_test.cc, which the check runs under TSan too.
 function(stoker_unit_tests name)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/${name}/*.cc)
   if(NOT sources)
