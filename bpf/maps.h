@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Maps, the program's constants, and the counters. */
+#ifndef STOKER_BPF_MAPS_H
+#define STOKER_BPF_MAPS_H
+
+#include "vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "bpf/shared/record.h"
+#include "bpf/shared/stats.h"
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+const volatile struct sampler_config config = {};
+
+/* Raised by user space at each window's end, and whenever it may have lost a stack: stacks are then sent whole again, so
+ * that it need not remember any for longer than two windows. */
+u64 epoch = 0;
+
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 1 << 20); /* set by the loader */
+} ring SEC(".maps");
+
+/* A direct-mapped set of stack hashes sent in this epoch: one word an entry, so a lookup is one array access and two
+ * CPUs that meet in one entry at worst send a stack twice. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __type(key, u32);
+  __type(value, u64);
+  __uint(max_entries, 1 << 14);
+} seen_stacks SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __type(key, u32);
+  __type(value, u64);
+  __uint(max_entries, STAT_COUNT);
+} stats SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, u32);
+  __type(value, u8);
+  __uint(max_entries, 65536);
+} target_pids SEC(".maps");
+
+struct comm_key {
+  char comm[COMM_SIZE];
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __type(key, struct comm_key);
+  __type(value, u8);
+  __uint(max_entries, 4096);
+} comm_verdicts SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __type(key, u32);
+  __type(value, u8);
+  __uint(max_entries, 16384);
+} pid_verdicts SEC(".maps");
+
+/* MAX_FRAMES rounded up to a power of two, so that one mask bounds any index. */
+enum { FRAME_SLOTS = 1024 };
+
+/* The mask is written in assembly: the compiler, which knows better, would drop it, and the verifier would not follow. */
+ALWAYS_INLINE u64 frame_slot(u64 index) {
+  asm volatile("%0 &= 1023" : "+r"(index));
+  return index;
+}
+
+/* One sample being made. A perf event's program never interrupts itself on one CPU, so one per CPU is enough. */
+struct scratch {
+  struct sample_record record;
+  u64 frames[FRAME_SLOTS];
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __type(key, u32);
+  __type(value, struct scratch);
+  __uint(max_entries, 1);
+} scratches SEC(".maps");
+
+ALWAYS_INLINE void count(u32 id) {
+  u64 *counter = bpf_map_lookup_elem(&stats, &id);
+  if (counter) {
+    ++*counter;
+  }
+}
+
+#endif
