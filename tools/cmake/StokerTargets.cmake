@@ -7,7 +7,7 @@ set(ZLIB_USE_STATIC_LIBS ON)
 set(Protobuf_USE_STATIC_LIBS ON)
 find_package(ZLIB REQUIRED)
 find_package(fmt REQUIRED)
-find_package(spdlog REQUIRED)
+find_package(spdlog REQUIRED GLOBAL)
 find_package(Protobuf REQUIRED)
 
 # stoker_import(NAME MODULE ARCHIVE…): PkgConfig::NAME for a pkg-config module, linked from its archives where the
