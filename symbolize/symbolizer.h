@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "elf/binary.h"
+#include "symbolize/demangle.h"
 
 namespace stoker::symbolize {
 
@@ -21,14 +22,13 @@ struct SourceFrame {
   bool operator==(const SourceFrame&) const = default;
 };
 
-enum class Demangle { kNone, kSimplified, kTemplates, kFull };
-
 struct Options {
   Demangle demangle = Demangle::kFull;
   bool lines = true;  // read DWARF; false: names from symbol tables only
   std::uint64_t memory_budget = 64ull
                                 << 20;  // of all indexes and caches together; least recently used file first
   std::vector<std::string> debug_directories{"/usr/lib/debug"};
+  std::string kallsyms_path = "/proc/kallsyms";
 };
 
 // Not thread-safe: the agent runs one on its `symbols` thread; a test or `agent symbolize` runs its own.
@@ -42,8 +42,8 @@ class Symbolizer {
   // the stack). The result is valid until the next call.
   std::span<const SourceFrame> symbolize(const elf::BinaryPtr& binary, elf::ElfAddress address);
 
-  // Kernel and modules by run address, from /proc/kallsyms. Empty, with kernel_hint() set, when the kernel
-  // hides addresses.
+  // Kernel, modules and BPF programs by run address, from /proc/kallsyms. One frame "[kernel]", with
+  // kernel_hint() set, when the kernel hides addresses; empty where no code is known.
   std::span<const SourceFrame> symbolize_kernel(std::uint64_t address);
   // The module that holds the address ("" for the kernel proper).
   std::string kernel_module(std::uint64_t address);

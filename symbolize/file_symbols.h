@@ -1,0 +1,49 @@
+// Everything one binary and its debug files say about an address.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "elf/binary.h"
+#include "symbolize/complaints.h"
+#include "symbolize/debug_files.h"
+#include "symbolize/plt.h"
+#include "symbolize/symbol_index.h"
+#include "symbolize/symbolizer.h"
+
+namespace stoker::symbolize {
+
+// Built on the first address of a file; the memory it holds is counted and can be given back. One thread's.
+class FileSymbols {
+ public:
+  // binary.elf is not null. finder and complaints outlive this.
+  FileSymbols(elf::BinaryPtr binary, const Options& options, const DebugFileFinder& finder,
+              Complaints& complaints);
+  ~FileSymbols();
+
+  // Frames innermost first into out (cleared first), as Symbolizer::symbolize has it.
+  void find(elf::ElfAddress address, std::vector<SourceFrame>& out);
+
+  // Heap bytes held by indexes and inflated data.
+  std::uint64_t memory_bytes() const;
+  // Gives file pages that were read back to the kernel.
+  void drop_pages() const;
+
+ private:
+  void open_debug_files();
+  void build_index();
+  SourceFrame from_symbol(const SymbolIndex::Found& found) const;
+
+  elf::BinaryPtr binary_;
+  const Options& options_;
+  const DebugFileFinder& finder_;
+  Complaints& complaints_;
+
+  DebugFiles files_;
+  ElfPtr minidebuginfo_;
+  std::optional<SymbolIndex> index_;
+  std::optional<PltNames> plt_;
+};
+
+}  // namespace stoker::symbolize

@@ -1,0 +1,166 @@
+#include "symbolize/symbolizer.h"
+
+#include <algorithm>
+#include <list>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+#include "symbolize/complaints.h"
+#include "symbolize/debug_files.h"
+#include "symbolize/file_symbols.h"
+#include "symbolize/frame_cache.h"
+#include "symbolize/kernel.h"
+
+namespace stoker::symbolize {
+namespace {
+
+// Of the memory budget, for answers already given: an eighth, and no more than what some hundred thousand
+// addresses need.
+constexpr std::uint64_t kCacheShare = 8;
+constexpr std::uint64_t kLargestCache = 8 << 20;
+
+// The kernel's answers stand in the cache under a file number that no binary has.
+constexpr std::uint32_t kKernelFile = UINT32_MAX;
+
+constexpr const char* kHiddenAdvice =
+    "kernel function names are hidden (kernel.kptr_restrict): give the agent CAP_SYSLOG, or run "
+    "sysctl kernel.kptr_restrict=0";
+
+}  // namespace
+
+class Symbolizer::Impl {
+ public:
+  explicit Impl(Options options)
+      : options_(std::move(options)),
+        finder_(options_.debug_directories, complaints_),
+        cache_(std::min(options_.memory_budget / kCacheShare, kLargestCache)) {}
+
+  std::span<const SourceFrame> symbolize(const elf::BinaryPtr& binary, elf::ElfAddress address) {
+    if (binary == nullptr || binary->elf == nullptr) {
+      return {};
+    }
+    if (const auto known = cache_.find(binary->id, address.value, answer_)) {
+      return std::span(answer_).first(*known);
+    }
+    File& file = file_of(binary);
+    file.symbols->find(address, found_);
+    cache_.insert(binary->id, address.value, found_);
+    account(file);
+    return found_;
+  }
+
+  std::span<const SourceFrame> symbolize_kernel(std::uint64_t address) {
+    if (const auto known = cache_.find(kKernelFile, address, answer_)) {
+      return std::span(answer_).first(*known);
+    }
+    found_.clear();
+    const KernelSymbols* symbols = kernel();
+    if (symbols == nullptr || symbols->hidden()) {
+      found_.push_back({.function = "[kernel]", .system_name = "[kernel]"});
+    } else if (const auto found = symbols->find(address); !found.name.empty()) {
+      found_.push_back(
+          {.function = std::string(without_suffix(found.name)), .system_name = std::string(found.name)});
+    }
+    cache_.insert(kKernelFile, address, found_);
+    return found_;
+  }
+
+  std::string kernel_module(std::uint64_t address) {
+    const KernelSymbols* symbols = kernel();
+    return symbols == nullptr ? std::string{} : std::string(symbols->find(address).module);
+  }
+
+  std::string kernel_hint() {
+    kernel();
+    return kernel_hint_;
+  }
+
+  void refresh_kernel() {
+    kernel_.reset();
+    kernel_read_ = false;
+    cache_.clear();
+  }
+
+ private:
+  struct File {
+    elf::BinaryPtr binary;
+    std::unique_ptr<FileSymbols> symbols;
+    std::uint64_t bytes = 0;
+  };
+  using Files = std::list<File>;  // most recently used first
+
+  File& file_of(const elf::BinaryPtr& binary) {
+    if (const auto known = by_id_.find(binary->id); known != by_id_.end()) {
+      files_.splice(files_.begin(), files_, known->second);
+      return files_.front();
+    }
+    files_.push_front({binary, std::make_unique<FileSymbols>(binary, options_, finder_, complaints_), 0});
+    by_id_.emplace(binary->id, files_.begin());
+    return files_.front();
+  }
+
+  void account(File& file) {
+    const std::uint64_t now = file.symbols->memory_bytes();
+    bytes_ += now - file.bytes;
+    file.bytes = now;
+    while (bytes_ + cache_.memory_bytes() > options_.memory_budget && files_.size() > 1) {
+      bytes_ -= files_.back().bytes;
+      by_id_.erase(files_.back().binary->id);
+      files_.pop_back();
+    }
+  }
+
+  const KernelSymbols* kernel() {
+    if (!kernel_read_) {
+      kernel_read_ = true;
+      kernel_hint_.clear();
+      auto symbols = KernelSymbols::read(options_.kallsyms_path);
+      if (!symbols) {
+        kernel_hint_ = symbols.error().message();
+      } else {
+        kernel_ = *std::move(symbols);
+        kernel_hint_ = kernel_->hidden() ? kHiddenAdvice : "";
+      }
+    }
+    return kernel_ ? &*kernel_ : nullptr;
+  }
+
+  const Options options_;
+  Complaints complaints_;
+  DebugFileFinder finder_;
+  FrameCache cache_;
+  Files files_;
+  std::unordered_map<std::uint32_t, Files::iterator> by_id_;
+  std::uint64_t bytes_ = 0;
+  std::optional<KernelSymbols> kernel_;
+  bool kernel_read_ = false;
+  std::string kernel_hint_;
+  std::vector<SourceFrame> answer_;  // from the cache; only grows, so that its strings keep their memory
+  std::vector<SourceFrame> found_;
+};
+
+Symbolizer::Symbolizer(Options options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+Symbolizer::~Symbolizer() = default;
+
+std::span<const SourceFrame> Symbolizer::symbolize(const elf::BinaryPtr& binary, elf::ElfAddress address) {
+  return impl_->symbolize(binary, address);
+}
+
+std::span<const SourceFrame> Symbolizer::symbolize_kernel(std::uint64_t address) {
+  return impl_->symbolize_kernel(address);
+}
+
+std::string Symbolizer::kernel_module(std::uint64_t address) {
+  return impl_->kernel_module(address);
+}
+
+std::string Symbolizer::kernel_hint() {
+  return impl_->kernel_hint();
+}
+
+void Symbolizer::refresh_kernel() {
+  impl_->refresh_kernel();
+}
+
+}  // namespace stoker::symbolize
