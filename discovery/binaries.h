@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/unique_fd.h"
+#include "base/error.h"
 #include "discovery/file_key.h"
 #include "discovery/mapping_table.h"
 #include "elf/binary.h"
@@ -66,9 +66,15 @@ class BinaryTable {
   std::uint64_t not_found() const { return not_found_; }
 
  private:
-  UniqueFd find_file(const FileRequest& request, elf::BinaryPtr& known, std::string& root);
-  elf::BinaryPtr make(const UniqueFd& fd, const FileRequest& request, std::string root);
+  struct Candidate;
+
+  elf::BinaryPtr from_map_files(const FileRequest& request);
+  elf::BinaryPtr from_root(const std::string& root, const FileRequest& request);
+  elf::BinaryPtr take(Candidate candidate, const FileRequest& request);
+  elf::BinaryPtr make(const Candidate& candidate, const FileRequest& request);
   elf::BinaryPtr add(elf::Binary binary);
+  std::string root_for(const Candidate& candidate, const FileRequest& request) const;
+  void report_unreadable(const Error& error);
 
   Options options_;
   std::map<elf::FileIdentity, std::weak_ptr<const elf::Binary>> files_;
@@ -78,6 +84,7 @@ class BinaryTable {
   std::uint32_t next_id_ = 1;
   std::uint64_t opened_ = 0;
   std::uint64_t not_found_ = 0;
+  int reports_left_;
 };
 
 }  // namespace stoker::discovery

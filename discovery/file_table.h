@@ -21,6 +21,7 @@ struct MappedFileName {
   std::string path;  // without " (deleted)"; "[anon]" for memory without a name
   FileKey key;
   elf::BinaryPtr binary;    // what it was found to be when last opened; null: not opened yet, or not found
+  MonotonicTime next_try;   // not found: earliest time to look for it again for a process that is gone
   MonotonicTime last_used;  // when a living process was last seen to map it
 };
 

@@ -65,8 +65,9 @@ class MappingTable {
     }
   }
 
-  // The two are one copy in memory.
+  // The two are one copy in memory; and how many tables are.
   bool shares_with(const MappingTable& other) const { return body_ == other.body_; }
+  long sharers() const { return body_.use_count(); }
   // What this table holds of memory, as if it shared nothing.
   std::size_t memory() const;
 
@@ -79,6 +80,8 @@ class MappingTable {
   };
 
   Body& own_body();
+  static void cut(Body& body, elf::RunAddress start, elf::RunAddress end);
+  static void place(Body& body, const Mapping& mapping);
 
   std::shared_ptr<Body> body_;
 };

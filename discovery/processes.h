@@ -46,6 +46,7 @@ struct Process {
   FileIndex first_file = 0;   // mapped first after exec: the program
   MonotonicTime read_at;      // when /proc was read; records before are in it already
   MonotonicTime next_reread;  // earliest time for an address in no mapping to read /proc again
+  int futile_rereads = 0;
   std::vector<std::pair<FileIndex, elf::BinaryPtr>> binaries;  // of the files sampled so far
   std::shared_ptr<const ContainerId> container;                // null: not asked for yet
   std::shared_ptr<const ContainerId> inherited_container;      // the parent's
@@ -86,6 +87,7 @@ class ProcessTable {
     // Open a file when a record names it for the first time, so that it is at hand when process and path are
     // gone by the first sample. One open per file, not per process.
     bool open_at_first_sight = true;
+    MonotonicTime (*now)() = monotonic_now;
   };
 
   ProcessTable(Options options, BinaryTable& binaries);
@@ -104,7 +106,8 @@ class ProcessTable {
   // Null when unknown; never reads /proc.
   const Process* find(pid_t pid) const;
 
-  // An address in no mapping makes the maps be read again (mremap is not reported), at most once a second.
+  // An address in no mapping makes the maps be read again (mremap is not reported): at most once a second, and
+  // more and more rarely when that does not help.
   Resolved resolve(Process& process, elf::RunAddress address);
 
   // Read when first asked for and, except the container, from /proc each time; "" or nullopt once it is gone.
@@ -147,14 +150,24 @@ class ProcessTable {
 
   Process& create(pid_t pid);
   void remove(pid_t pid);
+  // From /proc, into a process of which nothing is known yet. False when it is gone.
   bool read_process(Process& process);
   bool read_mappings(Process& process);
+  // From /proc, because records were lost or something is not explained by them.
+  void refresh(Process& process);
+  void become(Process& process, std::uint64_t image);
+  void map(Process& process, const Mapping& mapping);
   void end_process(Process& process, MonotonicTime time);
   void drop_exited(MonotonicTime now);
+  void end_vanished(MonotonicTime now);
   void collect_files(MonotonicTime now);
   void notify_changed(const Process& process);
-  elf::BinaryPtr open_file(const Process& process, const Mapping& mapping);
+  void notify_gone(pid_t pid);
+  elf::BinaryPtr open_file(const Process& process, const Mapping& mapping, FileIndex index);
+  elf::BinaryPtr binary_without_file(const Mapping& mapping, const MappedFileName& name);
   std::vector<pid_t> neighbours_of(const Process& process) const;
+  std::shared_ptr<const ContainerId> read_container(const Process& process);
+  std::string directory_of(const Process& process) const;
 
   Options options_;
   BinaryTable& binaries_;
@@ -165,6 +178,9 @@ class ProcessTable {
   std::uint64_t next_image_ = 1;
   std::uint64_t lost_events_ = 0;
   MonotonicTime next_file_collection_;
+  std::vector<pid_t> leaderless_;  // main thread exited, others should run on
+  bool check_all_ = false;         // ends may have been lost
+  std::unordered_map<std::string, std::weak_ptr<const ContainerId>> containers_;  // by cgroup text
 };
 
 }  // namespace stoker::discovery
