@@ -22,7 +22,7 @@ std::uint64_t ByteReader::sized(unsigned width) {
   }
 }
 
-std::uint64_t ByteReader::uleb() {
+std::uint64_t ByteReader::long_uleb() {
   std::uint64_t value = 0;
   for (unsigned shift = 0; shift < 70; shift += 7) {
     const std::uint8_t byte = u8();
@@ -82,10 +82,6 @@ ByteView ByteReader::take(std::uint64_t count) {
   const ByteView taken = bytes_.subspan(position_, static_cast<std::size_t>(count));
   position_ += static_cast<std::size_t>(count);
   return taken;
-}
-
-void ByteReader::skip(std::uint64_t count) {
-  take(count);
 }
 
 void ByteReader::seek(std::uint64_t position) {

@@ -34,14 +34,26 @@ class ByteReader {
   std::uint64_t sized(unsigned width);
 
   // DWARF 5 §7.6. More than 10 bytes, or a value past 64 bits, fails.
-  std::uint64_t uleb();
+  std::uint64_t uleb() {
+    // Nearly all are one byte long, and a DIE or a line program is made of them.
+    if (ok_ && position_ < bytes_.size() && bytes_[position_] < std::byte{0x80}) {
+      return std::to_integer<std::uint64_t>(bytes_[position_++]);
+    }
+    return long_uleb();
+  }
   std::int64_t sleb();
 
   // Text up to its NUL, which is read too. Without a NUL in what is left: failure and "".
   std::string_view cstr();
 
   ByteView take(std::uint64_t count);
-  void skip(std::uint64_t count);
+  void skip(std::uint64_t count) {
+    if (!ok_ || count > remaining()) {
+      fail();
+      return;
+    }
+    position_ += static_cast<std::size_t>(count);
+  }
   void seek(std::uint64_t position);
   void fail() { ok_ = false; }
 
@@ -57,6 +69,8 @@ class ByteReader {
     position_ += sizeof(T);
     return value;
   }
+
+  std::uint64_t long_uleb();
 
   ByteView bytes_;
   std::size_t position_ = 0;
