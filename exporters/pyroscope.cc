@@ -59,8 +59,9 @@ bool PyroscopeExporter::push(std::vector<Series> series) {
       incoming_bytes_ += estimated_bytes(*one.profile);
       incoming_.push_back(std::move(one));
     }
-    while (!incoming_.empty() &&
-           (incoming_.size() > options_.max_incoming || incoming_bytes_ > options_.max_incoming_bytes)) {
+    // A profile that is too large by itself is better encoded at once than lost.
+    while (incoming_.size() > options_.max_incoming ||
+           (incoming_.size() > 1 && incoming_bytes_ > options_.max_incoming_bytes)) {
       incoming_bytes_ -= estimated_bytes(*incoming_.front().profile);
       incoming_.pop_front();
       ++overflow_;
