@@ -98,6 +98,8 @@ enum {
 
 /* aarch64's flags. */
 #define UNWIND_RA_SIGNED 1 /* the return address is signed (PAuth): its upper bits are no address bits */
+#define UNWIND_PAIR \
+  2 /* a large frame with {x29, x30} at its bottom: x29's slot is rbp | lr << 8, x30's is one less */
 
 /* UNWIND_REG and relatives: register in bits 0-4, words (signed) in bits 5-15. */
 #define UNWIND_REG_OF(offset) ((offset) & 31)

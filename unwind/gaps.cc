@@ -1,0 +1,175 @@
+#include "unwind/gaps.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace stoker::unwind {
+namespace {
+
+using std::string_view_literals::operator""sv;
+
+// Functions begin at multiples of this nearly everywhere; what lies between a function's end and the next
+// such multiple is padding if a function begins there.
+constexpr std::uint64_t kFunctionAlignment = 16;
+
+// Enough to tell how code is compiled; a file without any tables may have 100 MB of it.
+constexpr std::size_t kJudgedBytes = 256 << 10;
+// Compiled with frame pointers, a function sets one up each 50 to 300 bytes; without, never.
+constexpr std::size_t kBytesPerSetup = 2048;
+
+// x86-64: mov $15,%eax or %rax; syscall (rt_sigreturn). aarch64: mov x8, #139; svc #0.
+constexpr std::string_view kX86SignalReturn = "\x0f\x00\x00\x00\x0f\x05"sv;
+constexpr std::string_view kArmSignalReturn = "\x68\x11\x80\xd2\x01\x00\x00\xd4"sv;
+// x86-64: push %rbp; mov %rsp,%rbp. aarch64: mov x29, sp (any frame record's last step).
+constexpr std::string_view kX86FrameSetup = "\x55\x48\x89\xe5"sv;
+constexpr std::string_view kArmFrameSetup = "\xfd\x03\x00\x91"sv;
+
+unwind_row row_of(unwind_rule rule, int offset = 0) {
+  unwind_row row{};
+  row.rule = static_cast<u8>(rule);
+  row.offset = static_cast<s16>(offset);
+  return row;
+}
+
+unwind_row frame_pointer_row() {
+  unwind_row row = row_of(UNWIND_FRAME_POINTER, 2);
+  row.rbp = 2;
+  row.rbx = row.r12_r15 = UNWIND_LOST;
+  return row;
+}
+
+unwind_row arm_frame_pointer_row() {
+  unwind_row row = row_of(UNWIND_FRAME_POINTER, 2);
+  row.rbp = 2;
+  row.lr = 1;
+  return row;
+}
+
+}  // namespace
+
+GapRules::GapRules(const elf::ElfFile& file, const elf::Segment& segment)
+    : segment_(segment),
+      code_(slice(file.bytes(), segment.offset.value, segment.size)),
+      machine_(file.machine()),
+      entry_(file.entry().value) {
+  if (machine_ == elf::Machine::kX86_64) {
+    add_plts(file);
+  }
+}
+
+void GapRules::add_plts(const elf::ElfFile& file) {
+  for (const elf::Section& section : file.sections()) {
+    const std::uint64_t start = section.address.value;
+    if (section.name != ".plt" && section.name != ".plt.sec" && section.name != ".plt.got" &&
+        section.name != ".iplt") {
+      continue;
+    }
+    if (start < segment_.address.value || start - segment_.address.value > segment_.size ||
+        section.size > segment_.size - (start - segment_.address.value)) {
+      continue;
+    }
+    const auto code = file.raw(section);
+    if (section.name == ".plt") {
+      add_plt(start, code);
+    } else if (!code.empty()) {
+      known_.push_back({start, start + code.size(), row_of(UNWIND_RSP, 1)});
+    }
+  }
+  std::ranges::sort(known_, {}, &Known::start);
+  std::uint64_t covered = 0;
+  std::erase_if(known_, [&covered](const Known& known) {
+    const bool overlaps = known.start < covered;
+    covered = overlaps ? covered : known.end;
+    return overlaps;
+  });
+}
+
+// PLT0 pushes the link map (6 bytes) and jumps: when it runs, the entry has pushed an index already. An entry
+// is 16 bytes: jmp *got; push index; jmp PLT0, or with IBT endbr64; push index; jmp PLT0.
+void GapRules::add_plt(std::uint64_t start, ByteView code) {
+  constexpr std::uint64_t kEntrySize = 16;
+  const std::string_view first = as_text(slice(code, kEntrySize, kEntrySize));
+  const bool plain = first.starts_with("\xff\x25"sv);
+  const bool with_ibt = first.starts_with("\xf3\x0f\x1e\xfa\x68"sv);
+  if (start % kEntrySize != 0 || !as_text(code).starts_with("\xff\x35"sv) || (!plain && !with_ibt)) {
+    return;
+  }
+  known_.push_back({start, start + 6, row_of(UNWIND_RSP, 2)});
+  known_.push_back({start + 6, start + kEntrySize, row_of(UNWIND_RSP, 3)});
+  known_.push_back({start + kEntrySize, start + code.size(), row_of(UNWIND_PLT, plain ? 11 : 9)});
+}
+
+void GapRules::find_signal_returns(std::uint64_t from, ByteView code, std::vector<Known>& found) const {
+  const bool x86 = machine_ == elf::Machine::kX86_64;
+  const std::string_view pattern = x86 ? kX86SignalReturn : kArmSignalReturn;
+  const std::string_view text = as_text(code);
+  for (auto at = text.find(pattern); at != text.npos; at = text.find(pattern, at + pattern.size())) {
+    const std::uint64_t end = from + at + pattern.size();
+    if (!x86) {
+      found.push_back({from + at, end, row_of(UNWIND_SIGNAL, 16 * 32 + 31)});
+    } else if (at >= 3 && text.substr(at - 3, 3) == "\x48\xc7\xc0"sv) {
+      found.push_back({from + at - 3, end, row_of(UNWIND_SIGNAL, 7)});
+    } else if (at >= 1 && text[at - 1] == '\xb8') {
+      found.push_back({from + at - 1, end, row_of(UNWIND_SIGNAL, 7)});
+    }
+  }
+}
+
+bool GapRules::keeps_frame_pointers(ByteView code) const {
+  const std::string_view judged = as_text(code.first(std::min(code.size(), kJudgedBytes)));
+  const std::string_view pattern = machine_ == elf::Machine::kX86_64 ? kX86FrameSetup : kArmFrameSetup;
+  std::size_t setups = 0;
+  for (auto at = judged.find(pattern); at != judged.npos; at = judged.find(pattern, at + pattern.size())) {
+    ++setups;
+  }
+  return setups != 0 && judged.size() / setups <= kBytesPerSetup;
+}
+
+void GapRules::fill(std::uint64_t from, std::uint64_t to, bool after_function, RowAppender& out) const {
+  const bool at_end = to == segment_.address.value + segment_.size;
+  const std::uint64_t aligned = (from + kFunctionAlignment - 1) / kFunctionAlignment * kFunctionAlignment;
+  if (from >= to || (after_function && !at_end && to == aligned)) {
+    return;
+  }
+  const ByteView code = slice(code_, from - segment_.address.value, to - from);
+  std::vector<Known> inside;
+  find_signal_returns(from, code, inside);
+  auto plt = std::ranges::lower_bound(known_, from, {}, &Known::start);
+  for (; plt != known_.end() && plt->end <= to; ++plt) {
+    inside.push_back(*plt);
+  }
+  std::ranges::sort(inside, {}, &Known::start);
+
+  unwind_row rest = row_of(UNWIND_NONE);
+  if (keeps_frame_pointers(code)) {
+    rest = machine_ == elf::Machine::kX86_64 ? frame_pointer_row() : arm_frame_pointer_row();
+  }
+  // Start code is called by nobody: what it called returns to a root. It is short and ends before the first
+  // function that the compiler wrote.
+  constexpr std::uint64_t kStartCode = 64;
+  const auto append_rest = [&](std::uint64_t start, std::uint64_t end) {
+    if (entry_ >= start && entry_ < end && entry_ != 0) {
+      if (entry_ > start) {
+        out.append(start, rest);
+      }
+      out.append(entry_, row_of(UNWIND_END));
+      if (end - entry_ > kStartCode) {
+        out.append(entry_ + kStartCode, rest);
+      }
+    } else if (start < end) {
+      out.append(start, rest);
+    }
+  };
+  std::uint64_t at = from;
+  for (const Known& known : inside) {
+    if (known.start < at) {
+      continue;
+    }
+    append_rest(at, known.start);
+    out.append(known.start, known.row);
+    at = known.end;
+  }
+  append_rest(at, to);
+}
+
+}  // namespace stoker::unwind

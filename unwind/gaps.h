@@ -1,0 +1,44 @@
+// Code that no call frame information covers, and what can be said of it all the same.
+#pragma once
+
+#include <vector>
+
+#include "elf/elf_file.h"
+#include "unwind/table.h"
+
+namespace stoker::unwind {
+
+// Rules for the ranges between FDEs, from the file's structure and code bytes:
+// - the padding between two functions takes no row of its own;
+// - around the entry point (_start of ld.so and musl, which have no FDE) the stack ends at a root;
+// - lazy PLTs have the linkers' fixed layout (lld writes no FDE for them);
+// - code that returns from a signal (musl's __restore_rt) is a signal frame;
+// - code that keeps frame pointers, told by how often it sets them up, goes by them;
+// - the rest is UNWIND_NONE.
+class GapRules {
+ public:
+  // file must outlive the object.
+  GapRules(const elf::ElfFile& file, const elf::Segment& segment);
+
+  // Appends rows for [from, to), in the segment. padding: from is where a function ends, not the segment's start.
+  void fill(std::uint64_t from, std::uint64_t to, bool after_function, RowAppender& out) const;
+
+ private:
+  struct Known {
+    std::uint64_t start;
+    std::uint64_t end;
+    unwind_row row;
+  };
+  void add_plts(const elf::ElfFile& file);
+  void add_plt(std::uint64_t start, ByteView code);
+  void find_signal_returns(std::uint64_t from, ByteView code, std::vector<Known>& found) const;
+  bool keeps_frame_pointers(ByteView code) const;
+
+  const elf::Segment segment_;
+  ByteView code_;  // of the segment
+  elf::Machine machine_;
+  std::uint64_t entry_;
+  std::vector<Known> known_;  // by start, disjoint
+};
+
+}  // namespace stoker::unwind

@@ -1,0 +1,195 @@
+#include "unwind/table_builder.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "unwind/aarch64/encode.h"
+#include "unwind/cfi_program.h"
+#include "unwind/cfi_sources.h"
+#include "unwind/fde_index.h"
+#include "unwind/gaps.h"
+#include "unwind/x86_64/encode.h"
+
+namespace stoker::unwind {
+namespace {
+
+// More executable segments than any linker makes; each costs a pass over the file's frame sections.
+constexpr std::size_t kMostSegments = 16;
+constexpr std::uint64_t kLargestSegment = (std::uint64_t{1} << 32) - (std::uint64_t{1} << 17);
+constexpr std::uint64_t kTableAlignment = std::uint64_t{1} << 16;
+
+struct X86 {
+  using State = X86State;
+  static unwind_row encode(const State& state, const CfiSection& section, const Cie& cie) {
+    return x86_64::encode(state, section.bytes, cie.signal_frame);
+  }
+};
+
+struct Arm {
+  using State = ArmState;
+  static unwind_row encode(const State& state, const CfiSection& section, const Cie& cie) {
+    return aarch64::encode(state, section.bytes, cie.signal_frame);
+  }
+};
+
+unwind_row unsupported() {
+  unwind_row row{};
+  row.rule = UNWIND_UNSUPPORTED;
+  return row;
+}
+
+// Runs the FDEs of one section. Keeps each CIE's initial state.
+template <typename Arch>
+class FdeRunner {
+ public:
+  using State = typename Arch::State;
+
+  FdeRunner(CfiReader& reader, BuildStats& stats) : reader_(reader), stats_(stats) {}
+
+  // Appends the rows of [start, stop), which is the FDE's range or its front part.
+  void run(const IndexedFde& entry, std::uint64_t start, std::uint64_t stop, RowAppender& out) {
+    const auto fde = reader_.fde_at(entry.offset);
+    const Initial* initial = fde ? initial_state(fde->cie) : nullptr;
+    if (initial == nullptr || !initial->good) {
+      ++stats_.malformed;
+      append(start, unsupported(), out);
+      return;
+    }
+    ++stats_.functions;
+    const Cie& cie = reader_.cie(fde->cie);
+    const CfiSection& section = reader_.section();
+    State state = initial->state;
+    remembered_.clear();
+    const ProgramInput<State> input{section, cie, initial->state, remembered_};
+    const auto emit = [&](std::uint64_t from, std::uint64_t /*to*/, const State& row) {
+      append(from, Arch::encode(row, section, cie), out);
+    };
+    const ProgramEnd end = run_program(input, fde->program, start, stop, state, emit);
+    if (end.ending == ProgramEnding::kMalformed) {
+      ++stats_.malformed;
+      append(end.location, unsupported(), out);
+    } else {
+      append(end.location, Arch::encode(state, section, cie), out);
+    }
+  }
+
+ private:
+  struct Initial {
+    bool known = false;
+    bool good = false;
+    State state;
+  };
+
+  const Initial* initial_state(std::uint32_t index) {
+    if (initials_.size() <= index) {
+      initials_.resize(index + std::size_t{1});
+    }
+    Initial& initial = initials_[index];
+    if (!initial.known) {
+      initial.known = true;
+      remembered_.clear();
+      const Cie& cie = reader_.cie(index);
+      const State nothing{};
+      const ProgramInput<State> input{reader_.section(), cie, nothing, remembered_};
+      const auto ignore = [](std::uint64_t, std::uint64_t, const State&) {};
+      const ProgramEnd end = run_program(input, cie.program, 0, 1, initial.state, ignore);
+      initial.good = end.ending == ProgramEnding::kDone;
+    }
+    return &initial;
+  }
+
+  void append(std::uint64_t address, const unwind_row& row, RowAppender& out) {
+    stats_.unsupported_rows += row.rule == UNWIND_UNSUPPORTED ? 1 : 0;
+    out.append(address, row);
+  }
+
+  CfiReader& reader_;
+  BuildStats& stats_;
+  std::vector<Initial> initials_;
+  StateStack<State> remembered_;
+};
+
+// A row costs two bytes of instructions at the least and about six in practice.
+std::size_t expected_rows(const CfiSources& sources, const BuildLimits& limits) {
+  return std::min((sources.eh_frame.bytes.size() + sources.debug_frame.bytes.size()) / 4 + 64, limits.rows);
+}
+
+template <typename Arch>
+Result<UnwindTable> build_segment(const elf::ElfFile& file, const elf::Segment& segment,
+                                  const CfiSources& sources, const BuildLimits& limits, BuildStats& stats) {
+  const elf::ElfAddress base{segment.address.value & ~(kTableAlignment - 1)};
+  const elf::ElfAddress limit{segment.address.value + segment.size};
+  CfiReader eh_frame(sources.eh_frame);
+  CfiReader debug_frame(sources.debug_frame);
+  std::vector<IndexedFde> fdes = index_fdes(eh_frame, base, segment.address, limit, stats);
+  fdes = fill_gaps(std::move(fdes), index_fdes(debug_frame, base, segment.address, limit, stats));
+
+  const GapRules gaps(file, segment);
+  RowAppender rows(base, limit, expected_rows(sources, limits));
+  FdeRunner<Arch> eh_runner(eh_frame, stats);
+  FdeRunner<Arch> debug_runner(debug_frame, stats);
+  std::uint64_t done = segment.address.value;
+  for (const IndexedFde& fde : fdes) {
+    const std::uint64_t start = base.value + fde.start;
+    const std::uint64_t stop = base.value + fde.end;
+    gaps.fill(done, start, done != segment.address.value, rows);
+    (fde.from_debug_frame != 0 ? debug_runner : eh_runner).run(fde, start, stop, rows);
+    done = stop;
+    if (rows.rows() > limits.rows) {
+      return make_error("cannot build the unwind table of " + file.name(), "it has too many rows");
+    }
+  }
+  gaps.fill(done, limit.value, done != segment.address.value, rows);
+  return std::move(rows).finish();
+}
+
+template <typename Arch>
+Result<UnwindTables> build(const elf::ElfFile& file, const BuildLimits& limits) {
+  UnwindTables tables;
+  const CfiSources sources = find_cfi(file);
+  for (const elf::Segment& stated : file.executable_segments()) {
+    elf::Segment segment = stated;
+    if (segment.offset.value >= file.bytes().size() || segment.address.value > ~kLargestSegment) {
+      continue;
+    }
+    segment.size = std::min({segment.size, file.bytes().size() - segment.offset.value, kLargestSegment});
+    if (segment.size == 0 || tables.segments.size() == kMostSegments) {
+      continue;
+    }
+    auto table = build_segment<Arch>(file, segment, sources, limits, tables.stats);
+    if (!table) {
+      return std::unexpected(table.error());
+    }
+    tables.segments.push_back(*std::move(table));
+  }
+  std::ranges::sort(tables.segments, {}, &UnwindTable::end);
+  return tables;
+}
+
+}  // namespace
+
+const UnwindTable* UnwindTables::find(elf::ElfAddress address) const {
+  for (const UnwindTable& table : segments) {
+    if (address >= table.start() && address < table.end()) {
+      return &table;
+    }
+  }
+  return nullptr;
+}
+
+std::size_t UnwindTables::bytes() const {
+  return std::accumulate(segments.begin(), segments.end(), std::size_t{0},
+                         [](std::size_t sum, const UnwindTable& table) { return sum + table.bytes(); });
+}
+
+Result<UnwindTables> build_tables(const elf::ElfFile& file, const BuildLimits& limits) {
+  switch (file.machine()) {
+    case elf::Machine::kX86_64:
+      return build<X86>(file, limits);
+    case elf::Machine::kAarch64:
+      return build<Arm>(file, limits);
+  }
+  return make_error("cannot build the unwind table of " + file.name(), "its machine is not supported");
+}
+
+}  // namespace stoker::unwind
