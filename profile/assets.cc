@@ -1,6 +1,7 @@
 #include "profile/assets.h"
 
-// #embed is C23; Clang has it in C++ as well, and lists the files as dependencies of this one.
+// #embed is C23; Clang has it in C++ as well, and lists the files as dependencies of this one. ccache does not see them
+// in its direct mode and would give yesterday's page; the word __TIME__ in a file makes it use its other mode.
 #pragma clang diagnostic ignored "-Wc23-extensions"
 
 namespace stoker::profile::assets {
