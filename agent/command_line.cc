@@ -1,0 +1,179 @@
+#include "agent/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "agent/exit_code.h"
+#include "agent/options.h"
+#include "agent/record.h"
+#include "agent/version.h"
+#include "base/log.h"
+
+namespace stoker::agent {
+namespace {
+
+using symbolize::Demangle;
+
+// Turns a checked parser into CLI11's form of a check, which wants a message or nothing.
+template <typename Parse>
+CLI::Validator validator(Parse parse, const std::string& shown) {
+  return CLI::Validator(
+      [parse](const std::string& text) {
+        const auto parsed = parse(text);
+        return parsed ? std::string() : parsed.error().message();
+      },
+      shown);
+}
+
+const std::map<std::string, Demangle> kDemangle{{"none", Demangle::kNone},
+                                                {"simplified", Demangle::kSimplified},
+                                                {"templates", Demangle::kTemplates},
+                                                {"full", Demangle::kFull}};
+
+// Everything behind a lone "--" is a command of its own, whose options are not ours.
+std::vector<std::string> split_off_command(std::vector<std::string>& arguments) {
+  const auto dashes = std::ranges::find(arguments, "--");
+  if (dashes == arguments.end()) {
+    return {};
+  }
+  std::vector<std::string> command(dashes + 1, arguments.end());
+  arguments.erase(dashes, arguments.end());
+  return command;
+}
+
+class CommandLine {
+ public:
+  CommandLine() {
+    app_.require_subcommand(1);
+    app_.set_help_flag("-h,--help", "Show this help");
+    app_.add_option("--log-level", log_level_, "debug, info, warning or error")
+        ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+    app_.fallthrough();
+    add_record();
+    add_version();
+  }
+
+  int run(std::vector<std::string> arguments) {
+    command_ = split_off_command(arguments);
+    const bool separator = !command_.empty();
+    try {
+      std::ranges::reverse(arguments);  // CLI11 takes them from the back
+      app_.parse(arguments);
+    } catch (const CLI::Success&) {
+      std::cout << (app_.get_subcommands().empty() ? app_.help() : app_.get_subcommands().front()->help());
+      return kSuccess;
+    } catch (const CLI::ParseError& error) {
+      const auto chosen = app_.get_subcommands();
+      const std::string which = chosen.empty() ? "" : chosen.front()->get_name() + " ";
+      return usage(error.what(), which);
+    }
+    configure_log();
+    if (separator && app_.get_subcommands().front()->get_name() != "record") {
+      return usage("only record takes a command behind --", "");
+    }
+    return action_();
+  }
+
+ private:
+  static int usage(const std::string& what, const std::string& command) {
+    std::string line = what;
+    std::ranges::replace(line, '\n', ' ');
+    log::error("{}; see `agent {}--help`", line, command);
+    return kUsage;
+  }
+
+  void configure_log() const {
+    static const std::map<std::string, log::Level> levels{{"debug", log::Level::kDebug},
+                                                          {"info", log::Level::kInfo},
+                                                          {"warning", log::Level::kWarning},
+                                                          {"error", log::Level::kError}};
+    const bool daemon = app_.get_subcommands().front()->get_name() == "run";
+    log::configure(daemon ? log::Style::kDaemon : log::Style::kPlain, levels.at(log_level_));
+  }
+
+  void add_record();
+  void add_version();
+
+  CLI::App app_{"Stoker: what is this machine's CPU time spent on?", "agent"};
+  std::string log_level_ = "info";
+  std::vector<std::string> command_;
+  std::function<int()> action_;
+  RecordOptions record_;
+  std::string duration_ = "10s";
+  std::string frequency_ = "97";
+  std::string event_ = "cpu";
+};
+
+void CommandLine::add_record() {
+  CLI::App* record_app =
+      app_.add_subcommand("record",
+                          "Profile processes now, and write the result:\n"
+                          "  agent record --pid N… | --comm RE | --container ID | --all | -- COMMAND ARGS…");
+  auto* pid =
+      record_app->add_option("-p,--pid", record_.pids, "Process (or thread) ids, with all their threads")
+          ->delimiter(',')
+          ->check(CLI::PositiveNumber);
+  auto* comm =
+      record_app->add_option("--comm", record_.comm, "Processes whose name matches this regular expression");
+  auto* container = record_app->add_option("--container", record_.container,
+                                           "Processes of the container with this id (or its start)");
+  auto* all = record_app->add_flag("-a,--all", record_.all, "The whole host");
+  record_app->add_flag("--children", record_.children, "With --pid: descendants too, also future ones")
+      ->needs(pid);
+  record_app->add_option("-d,--duration", duration_, "How long, such as 30s, 500ms, 2m")
+      ->check(validator(parse_duration, "DURATION"))
+      ->capture_default_str();
+  record_app->add_option("-F,--frequency", frequency_, "Samples a second on each CPU")
+      ->check(validator(parse_frequency, "HZ"))
+      ->capture_default_str();
+  record_app->add_option("--event", event_, "What to sample")
+      ->check(CLI::IsMember({"cpu"}))
+      ->capture_default_str();
+  record_app->add_option(
+      "-o,--output", record_.outputs,
+      "File, format by its ending: .pb.gz .html .folded .speedscope.json .svg; may be repeated");
+  record_app->add_option("--demangle", record_.demangle, "none, simplified, templates or full")
+      ->transform(CLI::CheckedTransformer(kDemangle, CLI::ignore_case))
+      ->default_str("full");
+  record_app->add_flag("!--no-kernel", record_.kernel_stacks, "Leave kernel frames out");
+  record_app->add_option("--top", record_.rows, "Rows of the table on stdout, 0 for none")
+      ->capture_default_str();
+  record_app->callback([this, pid, comm, container, all] {
+    const auto given = pid->count() != 0;
+    const int kinds = static_cast<int>(given) + static_cast<int>(comm->count() != 0) +
+                      static_cast<int>(container->count() != 0) + static_cast<int>(all->count() != 0) +
+                      static_cast<int>(!command_.empty());
+    if (kinds != 1) {
+      throw CLI::ValidationError(kinds == 0 ? "say what to record" : "these exclude each other",
+                                 "one of --pid, --comm, --container, --all or -- COMMAND");
+    }
+    record_.command = command_;
+    record_.duration = *parse_duration(duration_);
+    record_.frequency = *parse_frequency(frequency_);
+    action_ = [this] { return record(record_); };
+  });
+}
+
+void CommandLine::add_version() {
+  app_.add_subcommand("version", "Show the version")->callback([this] {
+    action_ = [] {
+      std::cout << "agent " << kVersion << "\n";
+      return kSuccess;
+    };
+  });
+}
+
+}  // namespace
+
+int run_command_line(int argc, char** argv) {
+  CommandLine line;
+  return line.run({argv + 1, argv + argc});
+}
+
+}  // namespace stoker::agent

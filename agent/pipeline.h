@@ -1,0 +1,87 @@
+// Turns batches into windows: process events and samples in one order of time, each sample's addresses found in files.
+// Runs on the `pipeline` thread. Nothing here waits for disks' debug data or networks; a mapped file's headers are read
+// the first time it is sampled.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "agent/batch.h"
+#include "agent/sampler.h"
+#include "agent/stack_cache.h"
+#include "agent/stats.h"
+#include "agent/window.h"
+#include "discovery/processes.h"
+
+namespace stoker::agent {
+
+// Judges processes that the kernel side is undecided about; empty functions where the filter needs none.
+struct ProcessFilter {
+  std::function<bool(std::string_view comm)> comm;                         // FILTER_COMM
+  std::function<bool(const discovery::ContainerId& container)> container;  // FILTER_PROCESS
+};
+
+class Pipeline {
+ public:
+  // All references must outlive the pipeline.
+  Pipeline(Sampler& sampler, BatchQueue& queue, StatCounters& stats, ProcessFilter filter);
+  ~Pipeline();
+  Pipeline(const Pipeline&) = delete;
+  Pipeline& operator=(const Pipeline&) = delete;
+
+  void start();
+  // Any thread. Asks for all samples since the last cut; the answer comes within a batch or two.
+  std::future<Window> cut();
+  // Ends the thread once the queue is closed and empty; gives the last window.
+  Window finish();
+
+  struct Progress {
+    std::uint64_t samples = 0;
+    std::uint64_t processes = 0;
+  };
+  Progress progress() const { return {samples_.load(), processes_.load()}; }
+
+ private:
+  struct PendingSample {
+    sample_record record;
+    std::vector<std::byte> frames;
+  };
+
+  void run();
+  void take_in(const Batch& batch);
+  void apply_until(MonotonicTime time);
+  void process(const sample_record& record, ByteView frames);
+  bool wanted(discovery::Process& process, const sample_record& record);
+  void map_frames(discovery::Process& process, const StackCache::RawStack& stack);
+  void answer_cut();
+
+  Sampler& sampler_;
+  BatchQueue& queue_;
+  StatCounters& stats_;
+  ProcessFilter filter_;
+  discovery::BinaryTable binaries_;
+  discovery::ProcessTable processes_table_;
+  StackCache stacks_;
+  WindowBuilder window_;
+  std::vector<discovery::SidebandEvent> events_;  // read but not applied, in order of time
+  std::size_t next_event_ = 0;
+  std::vector<PendingSample> early_;  // samples whose events are not all read yet
+  std::vector<MappedFrame> mapped_;   // of the stack at hand
+  MonotonicTime applied_;
+
+  std::mutex cut_mutex_;
+  std::optional<std::promise<Window>> cut_request_;
+  std::atomic<std::uint64_t> samples_ = 0;
+  std::atomic<std::uint64_t> processes_ = 0;
+  std::jthread thread_;
+};
+
+}  // namespace stoker::agent

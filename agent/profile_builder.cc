@@ -1,0 +1,239 @@
+#include "agent/profile_builder.h"
+
+#include <fmt/format.h>
+#include <sys/utsname.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <unordered_map>
+#include <utility>
+
+#include "agent/stats.h"
+#include "agent/version.h"
+
+namespace stoker::agent {
+namespace {
+
+using profile::FrameKind;
+using symbolize::SourceFrame;
+
+struct FrameHash {
+  std::size_t operator()(const MappedFrame& frame) const {
+    const std::uint64_t mixed =
+        (frame.address ^ (std::uint64_t{frame.binary} << 40) ^ static_cast<std::uint64_t>(frame.kind)) *
+        0x9e3779b97f4a7c15ull;
+    return static_cast<std::size_t>(mixed ^ (mixed >> 32));
+  }
+};
+
+// The names of every distinct frame of a window, found once however many profiles they go to.
+class NamedFrames {
+ public:
+  NamedFrames(const Window& window, symbolize::Symbolizer& symbolizer)
+      : binary_has_lines_(window.binaries.size()) {
+    symbolizer.refresh_kernel();
+    for (const MappedFrame& frame : window.frames) {
+      const auto [position, is_new] = names_.try_emplace(frame);
+      if (is_new) {
+        position->second = name(window, symbolizer, frame);
+      }
+    }
+  }
+
+  struct Names {
+    std::vector<SourceFrame> frames;  // innermost first; empty: nothing is known
+    std::string module;               // of a kernel frame
+  };
+
+  const Names& of(const MappedFrame& frame) const { return names_.at(frame); }
+  bool has_lines(std::uint32_t binary) const { return binary_has_lines_[binary]; }
+
+ private:
+  Names name(const Window& window, symbolize::Symbolizer& symbolizer, const MappedFrame& frame) {
+    Names names;
+    const auto keep = [&](std::span<const SourceFrame> found) {
+      names.frames.assign(found.begin(), found.end());
+    };
+    if (frame.kind == FrameKind::kKernel) {
+      keep(symbolizer.symbolize_kernel(frame.address));
+      names.module = symbolizer.kernel_module(frame.address);
+    } else if (frame.kind == FrameKind::kNative && frame.binary != MappedFrame::kNoBinary) {
+      keep(symbolizer.symbolize(window.binaries[frame.binary], {frame.address}));
+      for (const SourceFrame& source : names.frames) {
+        if (source.line != 0) {
+          binary_has_lines_[frame.binary] = true;
+        }
+      }
+    }
+    return names;
+  }
+
+  std::unordered_map<MappedFrame, Names, FrameHash> names_;
+  std::vector<bool> binary_has_lines_;
+};
+
+// Puts a window's frames into one profile.
+class LocationTable {
+ public:
+  LocationTable(const Window& window, const NamedFrames& names, profile::Profile& profile)
+      : window_(window), names_(names), profile_(profile) {}
+
+  profile::LocationId of(const MappedFrame& frame) {
+    const auto [position, is_new] = ids_.try_emplace(frame, 0);
+    if (is_new) {
+      position->second = profile_.add_location(location(frame));
+    }
+    return position->second;
+  }
+
+ private:
+  profile::Location location(const MappedFrame& frame) {
+    profile::Location location;
+    location.kind = frame.kind;
+    if (frame.kind == FrameKind::kMarker) {
+      const std::string text =
+          fmt::format("[cut: {}]", stat_info(static_cast<stat_id>(frame.address)).sentence);
+      location.lines.push_back({profile_.add_function({.name = text, .system_name = text, .file = ""}), 0});
+      return location;
+    }
+    const NamedFrames::Names& names = names_.of(frame);
+    location.address = frame.address;
+    location.mapping = mapping(frame, names);
+    for (const SourceFrame& source : names.frames) {
+      location.lines.push_back({profile_.add_function({.name = source.function,
+                                                       .system_name = source.system_name,
+                                                       .file = source.file,
+                                                       .start_line = source.start_line}),
+                                source.line});
+    }
+    if (names.frames.empty()) {
+      const std::string text = substitute_name(frame);
+      location.lines.push_back({profile_.add_function({.name = text, .system_name = text, .file = ""}), 0});
+    }
+    return location;
+  }
+
+  // Without a name: where it is, so that it can still be looked up.
+  std::string substitute_name(const MappedFrame& frame) const {
+    if (frame.kind == FrameKind::kKernel) {
+      return "[kernel]";
+    }
+    if (frame.binary == MappedFrame::kNoBinary) {
+      return "[unknown]";
+    }
+    const elf::Binary& binary = *window_.binaries[frame.binary];
+    // Memory without a file has a different address at every call of a JIT: its name is all that can be shared.
+    if (binary.elf == nullptr && binary.path.starts_with('[')) {
+      return binary.path;
+    }
+    return fmt::format("{}+0x{:x}", std::filesystem::path(binary.path).filename().string(), frame.address);
+  }
+
+  profile::MappingId mapping(const MappedFrame& frame, const NamedFrames::Names& names) {
+    profile::Mapping mapping;
+    mapping.has_functions = !names.frames.empty();
+    if (frame.kind == FrameKind::kKernel) {
+      mapping.path = names.module.empty() ? "[kernel]" : "[kernel:" + names.module + "]";
+      mapping.limit = ~std::uint64_t{0};
+      return profile_.add_mapping(mapping);
+    }
+    if (frame.binary == MappedFrame::kNoBinary) {
+      return 0;
+    }
+    const elf::Binary& binary = *window_.binaries[frame.binary];
+    mapping.path = binary.path;
+    mapping.build_id = binary.build_id;
+    if (binary.elf != nullptr) {
+      for (const elf::Segment& segment : binary.elf->executable_segments()) {
+        if (frame.address >= segment.address.value && frame.address - segment.address.value < segment.size) {
+          mapping.start = segment.address.value;
+          mapping.limit = segment.address.value + segment.size;
+          mapping.file_offset = segment.offset.value;
+          break;
+        }
+      }
+    }
+    if (mapping.has_functions && names_.has_lines(frame.binary)) {
+      mapping.has_filenames = true;
+      mapping.has_line_numbers = true;
+      mapping.has_inline_frames = true;
+    }
+    return profile_.add_mapping(mapping);
+  }
+
+  const Window& window_;
+  const NamedFrames& names_;
+  profile::Profile& profile_;
+  std::unordered_map<MappedFrame, profile::LocationId, FrameHash> ids_;
+};
+
+}  // namespace
+
+profile::Profile ProfileBuilder::empty(const Window& window) const {
+  utsname kernel{};
+  ::uname(&kernel);
+  profile::Profile profile;
+  profile.sample_types = {{"samples", "count"}, {"cpu", "nanoseconds"}};
+  profile.default_sample_type = "cpu";
+  profile.period_type = {"cpu", "nanoseconds"};
+  profile.period = 1'000'000'000 / facts_.frequency;
+  profile.time = window.start;
+  profile.duration = window.duration;
+  profile.comments = {fmt::format("agent {}", kVersion),
+                      fmt::format("{} {} {}", kernel.sysname, kernel.release, kernel.machine),
+                      fmt::format("{} at {} Hz", facts_.event_name, facts_.frequency)};
+  profile.comments.insert(profile.comments.end(), facts_.comments.begin(), facts_.comments.end());
+  return profile;
+}
+
+std::vector<TargetProfile> ProfileBuilder::build(const Window& window, const TargetOf& target_of) {
+  const NamedFrames names(window, symbolizer_);
+
+  struct Open {
+    std::size_t index;
+    LocationTable locations;
+  };
+  std::vector<std::unique_ptr<TargetProfile>> targets;  // stable addresses: LocationTable refers to them
+  std::unordered_map<std::string, Open> open;
+  std::vector<profile::LocationId> stack;
+  for (const Cell& cell : window.cells) {
+    const SampledProcess& process = window.processes[cell.process];
+    const Target target = target_of(process, window.thread_names[cell.thread]);
+    auto position = open.find(target.key);
+    if (position == open.end()) {
+      targets.push_back(std::make_unique<TargetProfile>(TargetProfile{target.key, {}, empty(window)}));
+      position = open.emplace(target.key,
+                              Open{targets.size() - 1, LocationTable(window, names, targets.back()->profile)})
+                     .first;
+    }
+    TargetProfile& to = *targets[position->second.index];
+    if (std::ranges::find(to.processes, cell.process) == to.processes.end()) {
+      to.processes.push_back(cell.process);
+    }
+    stack.clear();
+    for (const MappedFrame& frame : window.frames_of(window.stacks[cell.stack])) {
+      stack.push_back(position->second.locations.of(frame));
+    }
+    const auto samples = static_cast<std::int64_t>(cell.samples);
+    const std::int64_t values[] = {samples, samples * to.profile.period};
+    to.profile.add_sample(to.profile.add_stack(stack), to.profile.add_labels(target.labels), values);
+  }
+  std::vector<TargetProfile> result;
+  for (std::unique_ptr<TargetProfile>& target : targets) {
+    result.push_back(std::move(*target));
+  }
+  return result;
+}
+
+Target whole_target(const SampledProcess& process, std::string_view thread_name) {
+  Target target;
+  if (!process.container.id.empty()) {
+    target.labels.push_back({.key = "container_id", .text = process.container.id, .unit = ""});
+  }
+  target.labels.push_back({.key = "pid", .text = "", .number = process.pid, .unit = ""});
+  target.labels.push_back({.key = "process", .text = process.comm, .unit = ""});
+  target.labels.push_back({.key = "thread", .text = std::string(thread_name), .unit = ""});
+  return target;
+}
+
+}  // namespace stoker::agent

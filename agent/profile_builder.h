@@ -1,0 +1,55 @@
+// Windows into profiles: names for addresses, labels for processes.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/window.h"
+#include "profile/profile.h"
+#include "symbolize/symbolizer.h"
+
+namespace stoker::agent {
+
+struct ProfileFacts {
+  int frequency = 97;
+  std::string event_name;             // "cpu-clock"
+  std::vector<std::string> comments;  // added behind agent version and kernel
+};
+
+// Which profile a process's samples go to, and with which sample labels.
+struct Target {
+  std::string key;           // equal keys share a profile
+  profile::LabelSet labels;  // of each sample
+};
+using TargetOf = std::function<Target(const SampledProcess& process, std::string_view thread_name)>;
+
+struct TargetProfile {
+  std::string key;
+  std::vector<std::uint32_t> processes;  // indexes into Window::processes
+  profile::Profile profile;
+};
+
+// Not thread-safe: one at a time, on the thread that owns the symbolizer.
+class ProfileBuilder {
+ public:
+  ProfileBuilder(symbolize::Symbolizer& symbolizer, ProfileFacts facts)
+      : symbolizer_(symbolizer), facts_(std::move(facts)) {}
+
+  // One profile per key, in the order in which keys first appear. A window without samples gives none.
+  std::vector<TargetProfile> build(const Window& window, const TargetOf& target_of);
+
+  // A profile with this builder's facts and no samples.
+  profile::Profile empty(const Window& window) const;
+
+ private:
+  symbolize::Symbolizer& symbolizer_;
+  ProfileFacts facts_;
+};
+
+// Labels for a profile that is looked at on its own: process, pid, thread, and container where there is one.
+Target whole_target(const SampledProcess& process, std::string_view thread_name);
+
+}  // namespace stoker::agent

@@ -1,0 +1,66 @@
+#include "agent/session.h"
+
+#include <utility>
+
+namespace stoker::agent {
+namespace {
+
+// At ten batches a second the pipeline may fall this far behind, a quarter of a minute, before samples are dropped.
+constexpr std::size_t kQueuedBatches = 150;
+
+}  // namespace
+
+Session::Session(std::unique_ptr<Sampler> sampler, discovery::Sideband sideband, ProcessFilter filter)
+    : sampler_(std::move(sampler)),
+      sideband_(std::move(sideband)),
+      queue_(kQueuedBatches),
+      pipeline_(*sampler_, queue_, counters_, std::move(filter)) {}
+
+Session::~Session() {
+  if (reader_ != nullptr) {
+    stop();
+  }
+}
+
+Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
+  auto sampler = Sampler::load(options.sampler);
+  if (!sampler) {
+    return std::unexpected(sampler.error());
+  }
+  // Before /proc is read and before the first sample, so that no process falls between.
+  auto sideband = discovery::Sideband::open({});
+  if (!sideband) {
+    return std::unexpected(sideband.error());
+  }
+  std::unique_ptr<Session> session(
+      new Session(*std::move(sampler), *std::move(sideband), std::move(options.filter)));
+  if (auto started = session->sampler_->start(); !started) {
+    return std::unexpected(started.error());
+  }
+  auto reader =
+      RingReader::start(*session->sampler_, session->sideband_, session->queue_, session->counters_);
+  if (!reader) {
+    return std::unexpected(reader.error());
+  }
+  session->reader_ = *std::move(reader);
+  session->pipeline_.start();
+  return session;
+}
+
+Window Session::stop() {
+  sampler_->stop();
+  if (reader_ != nullptr) {
+    reader_->finish();
+    reader_.reset();
+  }
+  return pipeline_.finish();
+}
+
+StatTotals Session::stats() const {
+  StatTotals totals;
+  sampler_->add_stats(totals);
+  counters_.add_to(totals);
+  return totals;
+}
+
+}  // namespace stoker::agent
