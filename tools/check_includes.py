@@ -55,7 +55,8 @@ def faults(path: pathlib.Path):
                 yield line, f'<{name}> is ours: write "{name}"'
             continue
         beside = folder in ("bpf", "tests") or path.is_relative_to(ROOT / "tests")
-        if GENERATED.match(name) or (beside and "/" not in name and (path.parent / name).exists()):
+        places = (path.parent, ROOT / "bpf") if folder == "bpf" else (path.parent,)
+        if GENERATED.match(name) or (beside and "/" not in name and any((p / name).exists() for p in places)):
             continue
         if not (ROOT / name).exists():
             yield line, f'"{name}" is not a path from the root of the tree'
