@@ -27,6 +27,10 @@ FileSymbols::FileSymbols(elf::BinaryPtr binary, const Options& options, const De
   open_debug_files();
   build_index();
   plt_.emplace(binary_->elf);
+  go_ = GoPclntab::open(binary_->elf);
+  if (options_.lines) {
+    open_dwarf();
+  }
   drop_pages();
 }
 
@@ -59,30 +63,97 @@ void FileSymbols::build_index() {
   index_.emplace(binary_->elf, std::move(tables));
 }
 
-SourceFrame FileSymbols::from_symbol(const SymbolIndex::Found& found) const {
+void FileSymbols::open_dwarf() {
+  dwarf::Inputs inputs;
+  inputs.main = binary_->elf;
+  const bool separate = files_.debug != nullptr && !has_debug_info(*binary_->elf);
+  inputs.debug = separate ? files_.debug : binary_->elf;
+  if (!has_debug_info(*inputs.debug)) {
+    return;
+  }
+  const std::string& path = separate ? files_.debug_path : binary_->path;
+  files_.supplementary = finder_.find_supplementary(*binary_, *inputs.debug, path);
+  files_.package = finder_.find_package(*binary_, files_.debug_path);
+  inputs.supplementary = files_.supplementary;
+  inputs.package = files_.package;
+  inputs.open_dwo = [this](std::string_view comp_dir, std::string_view name, std::uint64_t) {
+    return finder_.open_dwo(*binary_, comp_dir, name);
+  };
+  if (auto opened = dwarf::Dwarf::open(std::move(inputs))) {
+    dwarf_ = *std::move(opened);
+  } else {
+    complaints_.once(opened.error());
+  }
+}
+
+SourceFrame FileSymbols::named(std::string_view system_name) const {
   SourceFrame frame;
-  frame.function = demangle(found.name, options_.demangle);
-  frame.system_name = found.name;
+  frame.function = demangle(system_name, options_.demangle);
+  frame.system_name = system_name;
   return frame;
+}
+
+bool FileSymbols::find_go(elf::ElfAddress address, std::vector<SourceFrame>& out) {
+  if (!go_ || !go_->find(address, go_frames_)) {
+    return false;
+  }
+  for (const GoPclntab::Frame& frame : go_frames_) {
+    const std::string function(frame.function);
+    out.push_back({function, function, std::string(frame.file), frame.line, frame.start_line});
+  }
+  return true;
+}
+
+// Lines, files and inlined calls are DWARF's to know. So are names, except that a function without a linkage
+// name (static, or in an anonymous namespace) has only a short one there: the symbol table has it whole.
+bool FileSymbols::find_dwarf(elf::ElfAddress address, std::vector<SourceFrame>& out) {
+  if (dwarf_ == nullptr || !dwarf_->find(address, dwarf_frames_) || dwarf_frames_.empty()) {
+    return false;
+  }
+  for (dwarf::Frame& frame : dwarf_frames_) {
+    const bool outermost = &frame == &dwarf_frames_.back();
+    std::string_view name = frame.linkage_name;
+    if (name.empty() && outermost) {
+      const auto symbol = index_->find(address);
+      name = symbol ? symbol->name : std::string_view{};
+    }
+    SourceFrame& made = out.emplace_back(named(name.empty() ? frame.name : name));
+    made.file = std::move(frame.file);
+    made.line = frame.line;
+    made.start_line = frame.start_line;
+  }
+  return true;
+}
+
+void FileSymbols::find_symbol(elf::ElfAddress address, std::vector<SourceFrame>& out) const {
+  if (const auto symbol = index_->find(address)) {
+    out.push_back(named(symbol->name));
+  } else if (const auto stub = plt_->find(address, *index_)) {
+    SourceFrame& frame =
+        out.emplace_back(named(std::string_view(stub->name).substr(0, stub->name.rfind('@'))));
+    frame.function += "@plt";
+    frame.system_name = stub->name;
+  }
 }
 
 void FileSymbols::find(elf::ElfAddress address, std::vector<SourceFrame>& out) {
   out.clear();
-  if (const auto symbol = index_->find(address)) {
-    out.push_back(from_symbol(*symbol));
-  } else if (const auto stub = plt_->find(address, *index_)) {
-    SourceFrame frame;
-    frame.system_name = stub->name;
-    const std::string_view target = std::string_view(stub->name).substr(0, stub->name.rfind('@'));
-    frame.function = demangle(target, options_.demangle) + "@plt";
-    out.push_back(std::move(frame));
+  if (!find_go(address, out) && !find_dwarf(address, out)) {
+    find_symbol(address, out);
+  }
+}
+
+void FileSymbols::trim() {
+  if (dwarf_ != nullptr) {
+    dwarf_->trim(0);
   }
 }
 
 std::uint64_t FileSymbols::memory_bytes() const {
   constexpr std::uint64_t kOwn = 4096;  // headers of the files, roughly
   return kOwn + index_->memory_bytes() + plt_->memory_bytes() +
-         (minidebuginfo_ == nullptr ? 0 : minidebuginfo_->bytes().size());
+         (minidebuginfo_ == nullptr ? 0 : minidebuginfo_->bytes().size()) +
+         (dwarf_ == nullptr ? 0 : dwarf_->memory_bytes());
 }
 
 void FileSymbols::drop_pages() const {

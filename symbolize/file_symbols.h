@@ -8,6 +8,8 @@
 #include "elf/binary.h"
 #include "symbolize/complaints.h"
 #include "symbolize/debug_files.h"
+#include "symbolize/dwarf/dwarf.h"
+#include "symbolize/go_pclntab.h"
 #include "symbolize/plt.h"
 #include "symbolize/symbol_index.h"
 #include "symbolize/symbolizer.h"
@@ -27,13 +29,19 @@ class FileSymbols {
 
   // Heap bytes held by indexes and inflated data.
   std::uint64_t memory_bytes() const;
+  // Forgets what lines were read, as far as it can be read again.
+  void trim();
   // Gives file pages that were read back to the kernel.
   void drop_pages() const;
 
  private:
   void open_debug_files();
+  void open_dwarf();
   void build_index();
-  SourceFrame from_symbol(const SymbolIndex::Found& found) const;
+  bool find_go(elf::ElfAddress address, std::vector<SourceFrame>& out);
+  bool find_dwarf(elf::ElfAddress address, std::vector<SourceFrame>& out);
+  void find_symbol(elf::ElfAddress address, std::vector<SourceFrame>& out) const;
+  SourceFrame named(std::string_view system_name) const;
 
   elf::BinaryPtr binary_;
   const Options& options_;
@@ -44,6 +52,10 @@ class FileSymbols {
   ElfPtr minidebuginfo_;
   std::optional<SymbolIndex> index_;
   std::optional<PltNames> plt_;
+  std::optional<GoPclntab> go_;
+  std::unique_ptr<dwarf::Dwarf> dwarf_;
+  std::vector<GoPclntab::Frame> go_frames_;
+  std::vector<dwarf::Frame> dwarf_frames_;
 };
 
 }  // namespace stoker::symbolize

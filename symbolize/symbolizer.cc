@@ -76,6 +76,16 @@ class Symbolizer::Impl {
     return kernel_hint_;
   }
 
+  void drop_pages() {
+    for (const File& file : files_) {
+      file.symbols->drop_pages();
+    }
+  }
+
+  std::uint64_t memory_bytes() const {
+    return bytes_ + cache_.memory_bytes() + (kernel_ ? kernel_->memory_bytes() : 0);
+  }
+
   void refresh_kernel() {
     kernel_.reset();
     kernel_read_ = false;
@@ -100,16 +110,27 @@ class Symbolizer::Impl {
     return files_.front();
   }
 
+  // Over budget, files that were not asked for lately give up first their lines, then all.
   void account(File& file) {
-    const std::uint64_t now = file.symbols->memory_bytes();
-    bytes_ += now - file.bytes;
-    file.bytes = now;
-    while (bytes_ + cache_.memory_bytes() > options_.memory_budget && files_.size() > 1) {
+    count(file);
+    for (auto last = files_.rbegin(); over_budget() && last != files_.rend(); ++last) {
+      last->symbols->trim();
+      count(*last);
+    }
+    while (over_budget() && files_.size() > 1) {
       bytes_ -= files_.back().bytes;
       by_id_.erase(files_.back().binary->id);
       files_.pop_back();
     }
   }
+
+  void count(File& file) {
+    const std::uint64_t now = file.symbols->memory_bytes();
+    bytes_ += now - file.bytes;
+    file.bytes = now;
+  }
+
+  bool over_budget() const { return bytes_ + cache_.memory_bytes() > options_.memory_budget; }
 
   const KernelSymbols* kernel() {
     if (!kernel_read_) {
@@ -161,6 +182,14 @@ std::string Symbolizer::kernel_hint() {
 
 void Symbolizer::refresh_kernel() {
   impl_->refresh_kernel();
+}
+
+void Symbolizer::drop_pages() {
+  impl_->drop_pages();
+}
+
+std::uint64_t Symbolizer::memory_bytes() const {
+  return impl_->memory_bytes();
 }
 
 }  // namespace stoker::symbolize

@@ -53,6 +53,13 @@ class Symbolizer {
   // Forgets kernel symbols, so that modules and BPF programs loaded since are known.
   void refresh_kernel();
 
+  // Gives pages of symbol and debug files back to the kernel; they are read again when needed. For the end of
+  // a window's work.
+  void drop_pages();
+
+  // Heap bytes of all indexes and caches, the kernel's list included.
+  std::uint64_t memory_bytes() const;
+
  private:
   class Impl;
   std::unique_ptr<Impl> impl_;
