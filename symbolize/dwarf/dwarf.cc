@@ -77,7 +77,7 @@ class Dwarf::Impl {
   bool units_indexed_ = false;
   IntervalMap unit_ranges_;  // values: numbers in debug_.units(), counted from the last
   bool rangeless_indexed_ = false;
-  std::vector<std::uint32_t> rangeless_;  // units whose own DIE has no ranges
+  std::vector<std::uint32_t> rangeless_;  // units whose own DIE does not say all their ranges
   IntervalMap rangeless_ranges_;          // of the functions in them
 
   std::unordered_map<std::uint32_t, std::unique_ptr<Indexed>> indexed_;
@@ -108,9 +108,10 @@ void Dwarf::Impl::index_units() {
       continue;
     }
     const PcAttributes& pc = unit->pc();
-    if (!pc.ranges && !(pc.low && pc.high)) {
+    // DWARF 2 has no range lists: gcc then gives the main part of .text only, without COMDAT and cold code.
+    const bool has_ranges = pc.ranges || (pc.low && pc.high);
+    if (!has_ranges || units[i].layout.version == 2) {
       rangeless_.push_back(i);
-      continue;
     }
     spans.clear();
     read_ranges(*unit, pc, spans, limit);

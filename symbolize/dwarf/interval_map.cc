@@ -10,7 +10,7 @@ IntervalMap::IntervalMap(std::vector<AddressRange> ranges) {
     return;
   }
   std::ranges::sort(ranges, [](const AddressRange& a, const AddressRange& b) {
-    return std::tie(a.low, a.value) < std::tie(b.low, b.value);
+    return std::tie(a.low, b.high, a.value) < std::tie(b.low, a.high, b.value);
   });
   base_ = ranges.front().low;
   // The ranges that are open at the sweep's position, in order of their start; ended ones are dropped when they

@@ -13,9 +13,9 @@ struct AddressRange {
   std::uint32_t value = 0;
 };
 
-// Where ranges overlap, the one that starts later wins, and of two with one start the greater value: with
-// values that grow from the outside in, that is the innermost. Ranges further than 4 GiB above the lowest
-// start are left out (no code model of the supported machines reaches that far).
+// Where ranges overlap, the one that starts later wins, of those with one start the shorter, of equal ones the
+// greater value: with values that grow from the outside in, that is the innermost. Ranges further than 4 GiB
+// above the lowest start are left out (no code model of the supported machines reaches that far).
 class IntervalMap {
  public:
   IntervalMap() = default;

@@ -27,8 +27,9 @@ LineTable::LineTable(const Unit& unit, const CodeRanges& code) {
   if (header_.program_end() - header_.program() <= UINT32_MAX) {
     run(unit, code);
   }
+  // find() looks from behind: among sequences of one start (folded code) the shortest, then the first written.
   std::ranges::sort(sequences_, [](const Sequence& a, const Sequence& b) {
-    return std::tie(a.low, b.high, a.first_mark) < std::tie(b.low, a.high, b.first_mark);
+    return std::tie(a.low, b.high, b.first_mark) < std::tie(b.low, a.high, a.first_mark);
   });
   sequences_.shrink_to_fit();
   marks_.shrink_to_fit();
