@@ -3,6 +3,7 @@
 "use strict";
 var StokerFlame = (() => {
   const {Model, format, percent} = StokerModel;
+  const LEAST = 0.4;  // pixels; narrower frames are not drawn
   const ROW = 19, PAD = 4, FONT = "12px ui-monospace, Menlo, Consolas, monospace";
   const KINDS = ["native", "kernel", "runtime", "marker", "process"];
   const LABELS = ["Native", "Kernel", "Runtime", "Marker", "Process"];
@@ -123,9 +124,13 @@ var StokerFlame = (() => {
       this.buttons.reset.disabled = this.zoom === 0;
       this.table.style.display = this.showTable ? "" : "none";
       const t = this.model.tree;
+      const least = t.total[this.zoom] * LEAST / Math.max(this.scroll.clientWidth, 1);
       this.depth = 0;
-      for (let i = this.zoom; i < t.end[this.zoom]; i++) this.depth = Math.max(this.depth, t.depth[i]);
-      this.spacer.style.height = "0";
+      for (let i = this.zoom; i < t.end[this.zoom];) {
+        if (t.total[i] < least) { i = t.end[i]; continue; }
+        this.depth = Math.max(this.depth, t.depth[i++]);
+      }
+      this.stretch();
       this.legend();
       if (this.showTable) this.fillTable();
       this.draw();
@@ -232,6 +237,13 @@ var StokerFlame = (() => {
       return this.layout === "icicle" ? depth * ROW : (this.depth - depth) * ROW;
     }
 
+    // The canvas covers what is seen; the spacer below it makes the rest of the height.
+    stretch() {
+      const whole = (this.depth + 1) * ROW + 2;
+      this.spacer.style.height = `${Math.max(whole - this.scroll.clientHeight, 0)}px`;
+      return whole;
+    }
+
     draw() {
       if (!this.model || this.pending) return;
       this.pending = true;
@@ -248,9 +260,7 @@ var StokerFlame = (() => {
         canvas.style.width = `${width}px`;
         canvas.style.height = `${height}px`;
       }
-      // The canvas covers what is seen; the spacer below it makes the rest of the height.
-      const whole = (this.depth + 1) * ROW + 2;
-      this.spacer.style.height = `${Math.max(whole - height, 0)}px`;
+      const whole = this.stretch();
       ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
       ctx.fillStyle = p.page;
       ctx.fillRect(0, 0, width, height);
@@ -271,7 +281,7 @@ var StokerFlame = (() => {
       for (let a = this.zoom; a >= 0; a = t.parent[a]) this.box(space, a, 0, width, a !== this.zoom);
       for (let i = this.zoom + 1; i < t.end[this.zoom];) {
         const x = (t.start[i] - this.view.start) * space.scale, w = t.total[i] * space.scale;
-        if (w < 0.4 || x > width || x + w < 0) { i = t.end[i]; continue; }
+        if (w < LEAST || x > width || x + w < 0) { i = t.end[i]; continue; }
         this.box(space, i, x, w, false);
         i++;
       }
@@ -337,7 +347,7 @@ var StokerFlame = (() => {
         for (let i = node; i < t.end[node]; i++) total += t.selfs[k][i];
         for (let i = 0; i < t.size; i++) all += t.selfs[k][i];
         rows.push(el("tr", {}, el("td", {}, type.type), el("td", {}, format(total, type.unit)), el("td", {}, percent(total, all)),
-          el("td", {}, format(t.selfs[k][node], type.unit))));
+          el("td", {}, t.selfs[k][node] ? format(t.selfs[k][node], type.unit) : "0")));
       });
       const parts = [el("strong", {}, m.name(frame))];
       if (file) parts.push(el("div", {class: "sf-where"}, line > 0 ? `${file}:${line}` : file));
@@ -351,7 +361,7 @@ var StokerFlame = (() => {
       const column = (key, label) => el("th", {"aria-sort": this.sort === key ? "descending" : null,
         onclick: () => { this.sort = key; this.fillTable(); }}, label);
       const body = rows.map((r) => el("tr", {title: m.name(r.frame), onclick: () => { this.input.value = m.name(r.frame); this.search(this.input.value); }},
-        el("td", {}, format(r.self, m.unit)), el("td", {}, percent(r.self, all)), el("td", {}, format(r.total, m.unit)),
+        el("td", {}, r.self ? format(r.self, m.unit) : "0"), el("td", {}, percent(r.self, all)), el("td", {}, format(r.total, m.unit)),
         el("td", {}, percent(r.total, all)), el("td", {}, m.name(r.frame))));
       this.table.replaceChildren(el("table", {}, el("thead", {}, el("tr", {}, column("self", "Self"), el("th", {}, ""), column("total", "Total"),
         el("th", {}, ""), el("th", {}, "Function"))), el("tbody", {}, ...body)));

@@ -120,33 +120,33 @@ Profile hostile() {
   return p;
 }
 
-// A tree in which frame n calls some of the later ones; shaped like real stacks: 5 to 60 deep.
+// A tree of 20,000 nodes, each a function of its own, 50,000 samples of eight threads.
 Profile large() {
   Profile p = cpu_profile();
   const MappingId mapping = p.add_mapping({.start = 0x1000, .limit = 0x10000000, .path = "/usr/bin/large"});
-  std::vector<LocationId> locations;
-  for (std::uint64_t i = 0; i < 20'000; ++i) {
-    locations.push_back(
-        named(p, mapping, 0x1000 + i * 64,
-              {"ns::component" + std::to_string(i % 97) + "::function_" + std::to_string(i)}));
-  }
   std::uint64_t state = 42;
   const auto next = [&state](std::uint64_t below) {
     state = state * 6364136223846793005u + 1442695040888963407u;
     return (state >> 33) % below;
   };
+  std::vector<LocationId> locations;
+  std::vector<std::uint64_t> parents;
+  for (std::uint64_t i = 0; i < 20'000; ++i) {
+    locations.push_back(named(p, mapping, 0x1000 + i * 64,
+                              {"ns::component" + std::to_string(i % 97) + "::function_" + std::to_string(i) +
+                               "(std::string const&, int)"}));
+    parents.push_back(i < 20 ? i / 2 : i - 1 - next(std::min<std::uint64_t>(i - 1, 900)));
+  }
   std::vector<LocationId> stack;
-  for (int n = 0; n < 50'000; ++n) {
+  for (std::uint64_t n = 0; n < 50'000; ++n) {
     stack.clear();
-    const std::uint64_t depth = 5 + next(55);
-    std::uint64_t at = 0;
-    for (std::uint64_t d = 0; d < depth; ++d) {
+    for (std::uint64_t at = n * 7919 % locations.size(); at != 0; at = parents[at]) {
       stack.push_back(locations[at]);
-      at = (at * 7 + 1 + next(d < 4 ? 3 : 2) * (d + 1)) % locations.size();
     }
-    stack.push_back(locations[next(locations.size())]);
-    std::reverse(stack.begin(), stack.end());
-    add(p, stack, 0, 1 + static_cast<std::int64_t>(next(4)));
+    stack.push_back(locations[0]);
+    const LabelSetId thread =
+        p.add_labels({{.key = "tid", .number = static_cast<std::int64_t>(n / 20'000 + 1)}});
+    add(p, stack, thread, 1 + static_cast<std::int64_t>(next(4)));
   }
   return p;
 }
