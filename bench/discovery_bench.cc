@@ -1,7 +1,10 @@
 // What following processes costs: time a record, memory a process, time to read /proc at start.
 #include <benchmark/benchmark.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <array>
 #include <string>
 
 #include "discovery/processes.h"
@@ -12,33 +15,43 @@ namespace {
 using namespace stoker;
 using namespace stoker::discovery;
 
+// As the kernel records a mapping of a file that is there.
+FileKey key_of(const std::string& path) {
+  struct stat status{};
+  ::stat(path.c_str(), &status);
+  return {.major = ::major(status.st_dev), .minor = ::minor(status.st_dev), .inode = status.st_ino};
+}
+
 SidebandEvent map_event(std::uint64_t time, pid_t pid, std::uint64_t start, const std::string& path,
-                        std::uint64_t inode) {
+                        const FileKey& key) {
   MapEvent event;
   event.pid = pid;
   event.tid = pid;
   event.start = {start};
   event.end = {start + 0x8000};
   event.path = path;
-  event.file.inode = inode;
+  event.file = key;
   return {{time}, event};
 }
 
-// The records of one /bin/true: fork, exec, four mappings, exit.
+// The records of one /bin/true: fork, exec, four mappings, exit. The files are there, and opened once.
 void apply_short_process(benchmark::State& state) {
-  BinaryTable binaries({.proc_root = "/nonexistent", .own_root = "/nonexistent"});
+  BinaryTable binaries;
   ProcessTable table({.proc_root = "/nonexistent"}, binaries);
   std::uint64_t time = monotonic_now().ns;
+  table.apply({{++time}, ForkEvent{.pid = 1, .tid = 1, .parent = 0}});
+  const std::array<std::string, 3> paths{"/usr/bin/true", "/usr/bin/env", "/usr/bin/cat"};
+  const std::array keys{key_of(paths[0]), key_of(paths[1]), key_of(paths[2])};
   pid_t pid = 100;
   std::uint64_t records = 0;
   for (auto _ : state) {
     pid = 100 + (pid - 99) % 30000;
     table.apply({{++time}, ForkEvent{.pid = pid, .tid = pid, .parent = 1}});
     table.apply({{++time}, CommEvent{.pid = pid, .tid = pid, .exec = true, .comm = "true"}});
-    table.apply(map_event(++time, pid, 0x560000000000, "/usr/bin/true", 1));
-    table.apply(map_event(++time, pid, 0x7f0000000000, "/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2", 2));
-    table.apply(map_event(++time, pid, 0x7ff000000000, "[vdso]", 0));
-    table.apply(map_event(++time, pid, 0x7f1000000000, "/usr/lib/x86_64-linux-gnu/libc.so.6", 3));
+    table.apply(map_event(++time, pid, 0x560000000000, paths[0], keys[0]));
+    table.apply(map_event(++time, pid, 0x7f0000000000, paths[1], keys[1]));
+    table.apply(map_event(++time, pid, 0x7ff000000000, "[vdso]", {}));
+    table.apply(map_event(++time, pid, 0x7f1000000000, paths[2], keys[2]));
     table.apply({{++time}, ExitEvent{.pid = pid, .tid = pid}});
     time += 1'000'000;
     records += 7;
@@ -47,6 +60,7 @@ void apply_short_process(benchmark::State& state) {
     }
   }
   state.SetItemsProcessed(static_cast<std::int64_t>(records));
+  state.counters["opened"] = static_cast<double>(binaries.opened());
 }
 BENCHMARK(apply_short_process);
 
@@ -55,12 +69,12 @@ void map_into_large_process(benchmark::State& state) {
   ProcessTable table({.proc_root = "/nonexistent"}, binaries);
   std::uint64_t time = monotonic_now().ns;
   for (std::uint64_t i = 0; i < 65530; ++i) {
-    table.apply(map_event(++time, 100, 0x10000 * (i + 1), "//anon", 0));
+    table.apply(map_event(++time, 100, 0x10000 * (i + 1), "//anon", {}));
   }
   std::uint64_t i = 0;
   for (auto _ : state) {
     i = (i * 7919 + 13) % 65530;
-    table.apply(map_event(++time, 100, 0x10000 * (i + 1), "//anon", 0));
+    table.apply(map_event(++time, 100, 0x10000 * (i + 1), "//anon", {}));
   }
 }
 BENCHMARK(map_into_large_process);
@@ -94,8 +108,8 @@ void memory_of_processes(benchmark::State& state) {
     std::uint64_t time = monotonic_now().ns;
     for (pid_t pid = 1; pid <= 10000; ++pid) {
       for (std::uint64_t i = 1; i <= 30; ++i) {
-        table.apply(
-            map_event(++time, pid, 0x7f0000000000 - i * 0x100000, "/usr/lib/lib" + std::to_string(i), i));
+        table.apply(map_event(++time, pid, 0x7f0000000000 - i * 0x100000, "/usr/lib/lib" + std::to_string(i),
+                              {.inode = i}));
       }
     }
     state.counters["bytes_per_process"] = static_cast<double>(table.memory()) / 10000;

@@ -105,6 +105,8 @@ bool ProcessTable::read_process(Process& process) {
   process.read_at = options_.now();
   const auto stat = read_stat(directory_of(process));
   if (!stat) {
+    // Gone: records that were made before this moment are all there is to know.
+    process.read_at = {};
     return false;
   }
   take(*stat, process);

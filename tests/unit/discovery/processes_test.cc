@@ -214,6 +214,12 @@ TEST_F(Processes, AnUnknownProcessIsReadWhenASampleNamesIt) {
   EXPECT_EQ(path_at(10, 0x2000), "/bin/x");
 }
 
+TEST_F(Processes, RecordsOfAnUnknownProcessThatIsGoneCountHoweverOldTheyAre) {
+  MapEvent mapped{.pid = 10, .tid = 10, .start = {0x2000}, .end = {0x3000}, .path = "/bin/x"};
+  table_.apply({{test_time.ns - kSecond}, mapped});
+  EXPECT_EQ(path_at(10, 0x2000), "/bin/x");
+}
+
 TEST_F(Processes, AnUnknownProcessThatIsGoneHasTheSamplesComm) {
   Process& process = table_.at(10, "from-sample");
   EXPECT_FALSE(process.known);
