@@ -40,5 +40,5 @@ if [ ! -x "$root/bin/go" ]; then
   chmod u+w "$root/bin" "$root"/bin/* "$root"/pkg/tool/*/ "$root"/pkg/tool/*/*
   chmod a+x "$root"/bin/* "$root"/pkg/tool/*/*
 fi
-export GOROOT=$root GOTOOLCHAIN=local PATH=$root/bin:$PATH
+export GOROOT=$root PATH=$root/bin:$PATH
 exec "$root/bin/go" "$@"

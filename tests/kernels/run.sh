@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# run.sh [--all | KERNEL…]: runs build/agent in emulated machines with other kernels (kernels.txt), one line each.
+# Fetches the kernels it needs from the machine's Debian mirror. Exit status 1 if the agent failed in any.
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
+root=$(cd "$here/../.." && pwd)
+[ "$(id -u)" = 0 ] || die "sharing the root with the emulator needs root: sudo ./dev kernels"
+"$root/tools/build.sh" release agent
+
+clang-19 -O2 -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer -static -o "$work/target" "$here/target.c"
+
+failed=0 ran=0
+while read -r arch suite kernel first; do
+  case $arch in '#'* | '') continue ;; esac
+  if [ $# -gt 0 ] && [ "$1" != --all ]; then
+    [[ " $* " == *" $kernel "* ]] || continue
+  elif [ $# = 0 ] && [ "$first" != first ]; then
+    continue
+  fi
+  "$here/get.sh" "$arch" "$suite" "$kernel" || { printf 'MISSING  %s\n' "$kernel"; continue; }
+  started=$SECONDS
+  log=$work/out/$kernel.log
+  ran=$((ran + 1))
+  if "$here/vm.sh" "$kernel" "$(cat "$here/inside.sh")" "$root/build/agent" "$work/target" >"$log" 2>&1; then
+    printf 'ok       %-32s %3d s  %s\n' "$kernel" $((SECONDS - started)) "$(grep -a '^samples' "$log" | tr -d '\r')"
+  else
+    printf 'FAILED   %-32s %3d s  see %s\n' "$kernel" $((SECONDS - started)) "$log"
+    failed=1
+  fi
+done <"$here/kernels.txt"
+[ $ran -gt 0 ] || die "no kernel was run"
+exit $failed

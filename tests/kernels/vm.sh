@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# vm.sh KERNEL COMMAND [FILE…]: boots KERNEL with this machine's root shared read-only and runs COMMAND in it, with the
+# files in /run/out. What COMMAND leaves there is in $work/out/KERNEL. Exit status: the command's; 125 without one.
+# Software emulation on purpose: /dev/kvm is missing or half-working in many build machines.
+. "$(dirname "$0")/lib.sh"
+kernel=$1 command=$2
+shift 2
+out=$work/out/$kernel
+rm -rf "$out"
+mkdir -p "$out"
+printf '%s\n' "$command" >"$out/cmd.sh"
+[ $# = 0 ] || cp -L "$@" "$out/"
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+export kernel out work scratch MEM=${MEM:-2048}
+# A mount namespace of its own: the read-only view of / is virtiofsd's alone and goes with it.
+unshare --mount --propagation private bash -euc '
+  mkdir "$scratch/ro"
+  mount --bind / "$scratch/ro"
+  mount -o remount,bind,ro "$scratch/ro"
+  virtiofsd=/usr/lib/qemu/virtiofsd
+  $virtiofsd --socket-path="$scratch/root.sock" -o source="$scratch/ro" -o cache=always -o sandbox=chroot -o no_posix_lock \
+    --thread-pool-size=2 -f >"$scratch/root.log" 2>&1 &
+  root=$!
+  $virtiofsd --socket-path="$scratch/out.sock" -o source="$out" -o cache=auto -o sandbox=chroot -f >"$scratch/out.log" 2>&1 &
+  back=$!
+  for _ in $(seq 100); do
+    [ -S "$scratch/root.sock" ] && [ -S "$scratch/out.sock" ] && break
+    sleep 0.05
+  done
+  timeout "${TIMEOUT:-300}" qemu-system-x86_64 -cpu max -accel tcg,thread=multi -smp 2 -m "$MEM" \
+    -object memory-backend-memfd,id=mem,size="${MEM}M",share=on -numa node,memdev=mem \
+    -nographic -no-reboot -nodefaults -serial stdio -monitor none \
+    -chardev socket,id=c0,path="$scratch/root.sock" -device vhost-user-fs-pci,chardev=c0,tag=hostroot \
+    -chardev socket,id=c1,path="$scratch/out.sock" -device vhost-user-fs-pci,chardev=c1,tag=out \
+    -kernel "$work/kernels/$kernel/vmlinuz" -initrd "$work/kernels/$kernel/initrd.gz" \
+    -append "console=ttyS0 quiet panic=-1" </dev/null 2>&1 || true
+  kill $root $back 2>/dev/null || true
+  wait $root $back 2>/dev/null || true
+  umount "$scratch/ro"'
+[ -f "$out/status" ] || exit 125
+exit "$(cat "$out/status")"
