@@ -69,7 +69,7 @@ ssize_t DeadlineStream::write(const char* bytes, std::size_t size) {
 
 const char* DeadlineStream::buffered_data(std::size_t& size) const {
   size = end_ - begin_;
-  return buffer_.data() + begin_;
+  return size == 0 ? nullptr : buffer_.data() + begin_;  // nullptr: the library must call read()
 }
 
 void DeadlineStream::consume_buffered(std::size_t size) {

@@ -12,12 +12,13 @@ using testing::IsEmpty;
 using testing::Pair;
 
 constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::int64_t kStart = 1'000 * kSecond;  // 0 would be "not known"
 
 profile::Profile window(std::int64_t start_seconds, const std::string& process, std::int64_t count) {
   profile::Profile p;
   p.sample_types = {{"samples", "count"}, {"cpu", "nanoseconds"}};
   p.default_sample_type = "cpu";
-  p.time = {start_seconds * kSecond};
+  p.time = {kStart + start_seconds * kSecond};
   p.duration = std::chrono::seconds(15);
   const auto function = p.add_function({.name = fmt::format("{}_{}", process, start_seconds)});
   const std::vector<profile::LocationId> stack = {p.add_location({.lines = {{function, 1}}})};
@@ -31,13 +32,13 @@ TEST(RecentStore, MergesTheWindowsThatEndAfterATime) {
   ASSERT_TRUE(store.add(window(0, "a", 1)));
   ASSERT_TRUE(store.add(window(15, "a", 2)));
   ASSERT_TRUE(store.add(window(30, "b", 4)));
-  EXPECT_EQ(store.merged({0}, "").total(0), 7);
-  EXPECT_EQ(store.merged({15 * kSecond}, "").total(0), 6);
-  EXPECT_EQ(store.merged({0}, "a").total(0), 3);
-  EXPECT_EQ(store.merged({0}, "nobody").total(0), 0);
-  EXPECT_EQ(store.merged({45 * kSecond}, "").samples().size(), 0U);
-  const auto all = store.merged({0}, "");
-  EXPECT_EQ(all.time.ns, 0);
+  EXPECT_EQ(store.merged({kStart}, "").total(0), 7);
+  EXPECT_EQ(store.merged({kStart + 15 * kSecond}, "").total(0), 6);
+  EXPECT_EQ(store.merged({kStart}, "a").total(0), 3);
+  EXPECT_EQ(store.merged({kStart}, "nobody").total(0), 0);
+  EXPECT_EQ(store.merged({kStart + 45 * kSecond}, "").samples().size(), 0U);
+  const auto all = store.merged({kStart}, "");
+  EXPECT_EQ(all.time.ns, kStart);
   EXPECT_EQ(all.duration, std::chrono::seconds(45));
 }
 
@@ -46,8 +47,8 @@ TEST(RecentStore, KnowsTheProcessesWithTheirValues) {
   ASSERT_TRUE(store.add(window(0, "a", 1)));
   ASSERT_TRUE(store.add(window(15, "b", 4)));
   ASSERT_TRUE(store.add(window(30, "a", 2)));
-  EXPECT_THAT(store.processes({0}), ElementsAre(Pair("b", 40), Pair("a", 30)));
-  EXPECT_THAT(store.processes({100 * kSecond}), IsEmpty());
+  EXPECT_THAT(store.processes({kStart}), ElementsAre(Pair("b", 40), Pair("a", 30)));
+  EXPECT_THAT(store.processes({kStart + 100 * kSecond}), IsEmpty());
 }
 
 TEST(RecentStore, OldWindowsGo) {
@@ -66,7 +67,7 @@ TEST(RecentStore, StaysWithinItsBytes) {
     ASSERT_LE(store.bytes(), 4096U);
   }
   EXPECT_GT(store.windows(), 2U);
-  EXPECT_EQ(store.merged({199 * kSecond}, "").total(0) > 0, true);
+  EXPECT_EQ(store.merged({kStart + 199 * kSecond}, "").total(0) > 0, true);
 }
 
 TEST(RecentStore, AWindowLargerThanTheStoreIsNotKept) {
