@@ -101,7 +101,7 @@ class CfiReader {
   std::uint64_t position_ = 0;
   std::vector<Cie> cies_;
   std::unordered_map<std::uint64_t, std::uint32_t> cie_by_offset_;
-  std::uint64_t last_cie_offset_ = ~std::uint64_t{0};
+  std::optional<std::uint64_t> last_cie_offset_;
   std::uint32_t last_cie_ = 0;
   std::uint64_t malformed_ = 0;
 };

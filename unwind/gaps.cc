@@ -103,14 +103,18 @@ void GapRules::find_signal_returns(std::uint64_t from, ByteView code, std::vecto
   const bool x86 = machine_ == elf::Machine::kX86_64;
   const std::string_view pattern = x86 ? kX86SignalReturn : kArmSignalReturn;
   const std::string_view text = as_text(code);
+  // The handler returns to the first byte, and return addresses are looked up one byte before.
+  const auto add = [&](std::size_t at, std::size_t end, int offset) {
+    found.push_back({from + at - (at == 0 ? 0 : 1), from + end, row_of(UNWIND_SIGNAL, offset)});
+  };
   for (auto at = text.find(pattern); at != text.npos; at = text.find(pattern, at + pattern.size())) {
-    const std::uint64_t end = from + at + pattern.size();
+    const std::size_t end = at + pattern.size();
     if (!x86) {
-      found.push_back({from + at, end, row_of(UNWIND_SIGNAL, 16 * 32 + 31)});
+      add(at, end, 16 * 32 + 31);
     } else if (at >= 3 && text.substr(at - 3, 3) == "\x48\xc7\xc0"sv) {
-      found.push_back({from + at - 3, end, row_of(UNWIND_SIGNAL, 7)});
+      add(at - 3, end, 7);
     } else if (at >= 1 && text[at - 1] == '\xb8') {
-      found.push_back({from + at - 1, end, row_of(UNWIND_SIGNAL, 7)});
+      add(at - 1, end, 7);
     }
   }
 }
