@@ -9,9 +9,12 @@
 #include <string>
 #include <vector>
 
+#include "agent/daemon.h"
+#include "agent/doctor.h"
 #include "agent/exit_code.h"
 #include "agent/options.h"
 #include "agent/record.h"
+#include "agent/report.h"
 #include "agent/version.h"
 #include "base/log.h"
 
@@ -56,6 +59,10 @@ class CommandLine {
         ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
     app_.fallthrough();
     add_record();
+    add_run();
+    add_files();
+    add_doctor();
+    add_config();
     add_version();
   }
 
@@ -98,6 +105,10 @@ class CommandLine {
   }
 
   void add_record();
+  void add_run();
+  void add_files();
+  void add_doctor();
+  void add_config();
   void add_version();
 
   CLI::App app_{"Stoker: what is this machine's CPU time spent on?", "agent"};
@@ -105,6 +116,10 @@ class CommandLine {
   std::vector<std::string> command_;
   std::function<int()> action_;
   RecordOptions record_;
+  DaemonOptions run_;
+  ReportOptions report_;
+  DiffOptions diff_;
+  std::string config_file_;
   std::string duration_ = "10s";
   std::string frequency_ = "97";
   std::string event_ = "cpu";
@@ -158,6 +173,43 @@ void CommandLine::add_record() {
     record_.frequency = *parse_frequency(frequency_);
     action_ = [this] { return record(record_); };
   });
+}
+
+void CommandLine::add_run() {
+  CLI::App* run_app = app_.add_subcommand("run", "Profile the whole host for as long as it runs");
+  run_app->add_option("-c,--config", run_.config_file,
+                      "YAML file; without one: page on 127.0.0.1:4141, no server");
+  run_app->callback([this] { action_ = [this] { return run_daemon(run_); }; });
+}
+
+void CommandLine::add_files() {
+  CLI::App* report_app = app_.add_subcommand("report", "Show a profile's functions, most expensive first");
+  report_app->add_option("FILE", report_.file, "A pprof file, such as profile.pb.gz")->required();
+  report_app->add_flag("--cum", report_.by_cum, "Order by what a function and its callees cost");
+  report_app->add_option("--top", report_.rows, "Rows, 0 for all")->capture_default_str();
+  report_app->callback([this] { action_ = [this] { return report(report_); }; });
+
+  CLI::App* diff_app = app_.add_subcommand("diff", "Show what one profile has more or less than another");
+  diff_app->add_option("BEFORE", diff_.before, "A pprof file")->required();
+  diff_app->add_option("AFTER", diff_.after, "A pprof file")->required();
+  diff_app->add_option("-o,--output", diff_.output, "File, format by its ending; without it: a table");
+  diff_app->add_option("--top", diff_.rows, "Rows, 0 for all")->capture_default_str();
+  diff_app->callback([this] { action_ = [this] { return diff(diff_); }; });
+}
+
+void CommandLine::add_doctor() {
+  app_.add_subcommand("doctor", "Check what the agent needs from this host")->callback([this] {
+    action_ = doctor;
+  });
+}
+
+void CommandLine::add_config() {
+  CLI::App* config_app = app_.add_subcommand("config", "Work with configuration files");
+  config_app->require_subcommand(1);
+  CLI::App* check_app =
+      config_app->add_subcommand("check", "Say what is wrong with a configuration file, if anything");
+  check_app->add_option("FILE", config_file_, "YAML")->required();
+  check_app->callback([this] { action_ = [this] { return check_config(config_file_); }; });
 }
 
 void CommandLine::add_version() {
