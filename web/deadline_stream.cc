@@ -12,12 +12,12 @@ namespace stoker::web {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-DeadlineStream::DeadlineStream(int socket, milliseconds limit)
-    : socket_(socket), start_(steady_clock::now()), deadline_(start_ + limit) {}
+DeadlineStream::DeadlineStream(int socket, milliseconds reads, milliseconds all)
+    : socket_(socket), start_(steady_clock::now()), read_deadline_(start_ + reads), deadline_(start_ + all) {}
 
-bool DeadlineStream::wait_for(short events) const {
+bool DeadlineStream::wait_for(short events, steady_clock::time_point deadline) const {
   for (;;) {
-    const auto left = std::chrono::ceil<milliseconds>(deadline_ - steady_clock::now());
+    const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now());
     if (left.count() <= 0) {
       return false;
     }
@@ -33,16 +33,16 @@ bool DeadlineStream::wait_for(short events) const {
 }
 
 bool DeadlineStream::wait_readable() const {
-  return is_readable() || wait_for(POLLIN);
+  return is_readable() || wait_for(POLLIN, read_deadline_);
 }
 
 bool DeadlineStream::wait_writable() const {
-  return wait_for(POLLOUT);
+  return wait_for(POLLOUT, deadline_);
 }
 
 ssize_t DeadlineStream::read(char* out, std::size_t size) {
   if (begin_ == end_) {
-    if (!wait_for(POLLIN)) {
+    if (!wait_for(POLLIN, read_deadline_)) {
       return -1;
     }
     const ssize_t got = ::recv(socket_, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
@@ -59,7 +59,7 @@ ssize_t DeadlineStream::read(char* out, std::size_t size) {
 }
 
 ssize_t DeadlineStream::write(const char* bytes, std::size_t size) {
-  if (!wait_for(POLLOUT)) {
+  if (!wait_for(POLLOUT, deadline_)) {
     return -1;
   }
   const ssize_t sent = ::send(socket_, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);

@@ -10,11 +10,11 @@
 namespace stoker::web {
 
 // The library's own limits are for single reads and writes: a client that sends a byte every few seconds could hold a
-// thread for hours. Here all reads and writes together end at the deadline. Does not own the socket, which must not
-// block (SO_RCVTIMEO does not matter: every wait is a poll). One thread.
+// thread for hours. Here all reads, and all reads and writes together, end at a time counted from the start. Does not
+// own the socket. One thread.
 class DeadlineStream : public httplib::Stream {
  public:
-  DeadlineStream(int socket, std::chrono::milliseconds limit);
+  DeadlineStream(int socket, std::chrono::milliseconds reads, std::chrono::milliseconds all);
 
   bool is_readable() const override { return begin_ < end_; }
   bool wait_readable() const override;
@@ -29,10 +29,11 @@ class DeadlineStream : public httplib::Stream {
   void consume_buffered(std::size_t size) override;
 
  private:
-  bool wait_for(short events) const;
+  bool wait_for(short events, std::chrono::steady_clock::time_point deadline) const;
 
   int socket_;
   std::chrono::steady_clock::time_point start_;
+  std::chrono::steady_clock::time_point read_deadline_;
   std::chrono::steady_clock::time_point deadline_;
   std::array<char, 4096> buffer_;
   std::size_t begin_ = 0;

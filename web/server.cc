@@ -21,9 +21,10 @@
 namespace stoker::web {
 namespace {
 
-constexpr std::chrono::milliseconds kRequestTime{10'000};
-constexpr std::size_t kThreads = 1;     // started at once
-constexpr std::size_t kMaxThreads = 4;  // started when all others are busy
+constexpr std::chrono::milliseconds kHeadTime{2'000};      // for the request to arrive
+constexpr std::chrono::milliseconds kRequestTime{10'000};  // and to be answered
+constexpr std::chrono::milliseconds kCloseTime{200};
+constexpr std::size_t kThreads = 4;
 constexpr std::size_t kMaxWaiting = 16;
 constexpr std::size_t kMaxBody = 4096;  // no path takes one
 
@@ -74,7 +75,7 @@ class HttpServer : public httplib::Server {
   bool process_and_close_socket(socket_t sock) override {
     bool served = false;
     try {
-      DeadlineStream stream(sock, kRequestTime);
+      DeadlineStream stream(sock, kHeadTime, kRequestTime);
       bool closed = false;
       served = process_request(stream, "", 0, "", 0, true, closed, nullptr);
     } catch (const std::exception& error) {
@@ -89,7 +90,7 @@ class HttpServer : public httplib::Server {
   static void close_gently(socket_t sock) {
     ::shutdown(sock, SHUT_WR);
     std::array<char, 4096> rest;
-    DeadlineStream stream(sock, std::chrono::milliseconds(200));
+    DeadlineStream stream(sock, kCloseTime, kCloseTime);
     for (int pieces = 0; pieces < 64 && stream.read(rest.data(), rest.size()) > 0; ++pieces) {
     }
     ::close(sock);
@@ -163,7 +164,7 @@ void Server::State::configure() {
                             {"Cross-Origin-Resource-Policy", "same-origin"},
                             {"Content-Security-Policy", kContentSecurity},
                             {"Cache-Control", "no-cache"}});
-  http.new_task_queue = [] { return new httplib::ThreadPool(kThreads, kMaxThreads, kMaxWaiting); };
+  http.new_task_queue = [] { return new httplib::ThreadPool(kThreads, kThreads, kMaxWaiting); };
   http.set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
     try {
       answer(request, response);

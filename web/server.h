@@ -17,9 +17,9 @@ struct ServerOptions {
   std::function<Result<>()> ready;
 };
 
-// Owns the threads named `http`: one that accepts and at most four that answer; further requests wait in a short
-// queue, those beyond it are turned away. Every request has 10 s from its first byte to its answer's last, so a few
-// slow clients cannot hold the threads. There is no authentication: off loopback whoever reaches the port sees every
+// Owns the threads named `http`: one that accepts and four that answer; further requests wait in a short queue, those
+// beyond it are turned away. A request has 2 s to arrive and 10 s until its answer's last byte, so slow clients cannot
+// hold the threads. There is no authentication: off loopback whoever reaches the port sees every
 // function name. On loopback only requests for a loopback name are answered, so that no web site can read the
 // profiles through a name that it lets point here (DNS rebinding).
 class Server {
