@@ -429,7 +429,7 @@ TEST_F(Processes, TenThousandForksCostLittleMemory) {
 TEST_F(Processes, AProcessThatOnlyEverMapsIsBounded) {
   fork(1, 10);
   exec(10, "jit");
-  for (std::uint64_t i = 1; i < 300'000; ++i) {
+  for (std::uint64_t i = 1; i < 140'000; ++i) {
     map(10, i * 0x2000, i * 0x2000 + 0x1000, "//anon", 0);
   }
   EXPECT_LE(table_.find(10)->mappings.size(), std::size_t{1} << 17);
