@@ -6,7 +6,7 @@
 #include "task.h"
 
 struct frame_walk {
-  u32 room;    /* frames that may be taken */
+  u32 room; /* frames that may be taken */
   u32 taken;
   u64 fp;
   u64 lowest; /* the caller's frame record lies above this */

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
 
-tools/build.sh release
+tools/build.sh release all
 for source in bench/*_bench.cc bench/*.sh; do
   name=$(basename "${source%.*}")
   if [ ! -e "$source" ] || [[ ! $name =~ ${1:-.} ]]; then

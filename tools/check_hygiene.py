@@ -36,7 +36,7 @@ def main() -> int:
             continue
         lock = path.name in LOCKS
         for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
-            if lock and re.search(r"https?://", line) and "registry+https://github.com/rust-lang/crates.io-index" not in line:
+            if lock and re.search(r"""^\s*"resolved":|^source = "(?!registry\+https://github.com/rust-lang/crates.io-index")""", line):
                 fault(name, number, "a lock file names no download address")
             if name.startswith(EXEMPT):
                 continue

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # setup.sh GROUP…: installs the packages of these groups of tools/packages.txt that are not there yet.
-# Does nothing, and asks no network, when all are there. PACKAGES= (empty) in the environment skips the check: for
-# distributions without dpkg, whose users install the equivalents by hand.
+# Does nothing, and asks no network, when all are there, nor where there is no dpkg: users of other distributions install
+# the equivalents by hand.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
 
@@ -27,7 +27,7 @@ for package in "${missing[@]}"; do
     golang-go) tools/go.sh --present || keep+=("$package") ;;
     nodejs) command -v node >/dev/null || keep+=("$package") ;;
     chromium) command -v chromium google-chrome >/dev/null || keep+=("$package") ;;
-    chromium-driver) command -v chromedriver >/dev/null || keep+=("$package") ;;
+    npm) command -v npm >/dev/null || keep+=("$package") ;;
     *) keep+=("$package") ;;
   esac
 done

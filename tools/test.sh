@@ -3,7 +3,10 @@
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
 
-tools/build.sh release
+# sudo's PATH may lack the Go that is installed, and Debian's may be too old.
+PATH=$(tools/go.sh env GOROOT)/bin:$PATH
+export PATH
+tools/build.sh release all
 what=${1:-}
 args=(--test-dir build/release --output-on-failure -j "$(nproc)" --no-tests=error)
 case $what in
