@@ -40,15 +40,25 @@ bool WindowLoop::wait_until(std::chrono::steady_clock::time_point due) {
   return !wake_.wait_until(lock, due, [this] { return finishing_; });
 }
 
+void WindowLoop::deliver_window(const Window& window) {
+  deliver_(window);
+  // What was read of the sampled files counts as resident until it is given back: 110 MB on a host that compiles.
+  for (const elf::BinaryPtr& binary : window.binaries) {
+    if (binary->elf != nullptr) {
+      binary->elf->drop_pages();
+    }
+  }
+  // A window's profiles are its largest allocations by far: their pages go back, or every peak would stay resident.
+  ::malloc_trim(0);
+}
+
 void WindowLoop::run() {
   auto due = std::chrono::steady_clock::now() + std::min<Nanoseconds>(interval_, kFirstWindow);
   while (wait_until(due)) {
-    deliver_(session_.cut().get());
-    // A window's profiles are its largest allocations by far: their pages go back, or every peak would stay resident.
-    ::malloc_trim(0);
+    deliver_window(session_.cut().get());
     due = std::max(due + interval_, std::chrono::steady_clock::now());
   }
-  deliver_(session_.stop());
+  deliver_window(session_.stop());
 }
 
 }  // namespace stoker::agent

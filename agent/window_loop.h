@@ -29,6 +29,7 @@ class WindowLoop {
 
  private:
   void run();
+  void deliver_window(const Window& window);
   // False once the loop is to end.
   bool wait_until(std::chrono::steady_clock::time_point due);
 
