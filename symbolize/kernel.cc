@@ -134,6 +134,12 @@ void KernelSymbols::sort() {
   });
   entries_.erase(needless.begin(), needless.end());
   entries_.shrink_to_fit();
+  for (const Entry& entry : entries_) {
+    if (entry.name != 0 && entry.module == 0) {
+      proper_start_ = proper_end_ == 0 ? entry.address : proper_start_;
+      proper_end_ = entry.address;
+    }
+  }
   text_.shrink_to_fit();
 }
 

@@ -25,6 +25,10 @@ class KernelSymbols {
   // kallsyms has no sizes: a symbol runs to the next one, of data too. Empty name where no code is known.
   Found find(std::uint64_t address) const;
 
+  // Whether the address is the kernel proper's: its symbols do not change while it runs, those of modules and
+  // BPF programs do.
+  bool is_proper(std::uint64_t address) const { return address >= proper_start_ && address <= proper_end_; }
+
   // The kernel printed zeros for addresses (kernel.kptr_restrict, kernel.perf_event_paranoid).
   bool hidden() const { return hidden_; }
   std::size_t size() const { return entries_.size(); }
@@ -47,6 +51,8 @@ class KernelSymbols {
   std::vector<Entry> entries_;
   std::vector<std::string> modules_{""};
   std::string text_ = std::string(1, '\0');
+  std::uint64_t proper_start_ = 1;  // first and last symbol of code without a module; none: 1 and 0
+  std::uint64_t proper_end_ = 0;
   bool hidden_ = false;
 };
 

@@ -11,6 +11,7 @@
 #include "symbolize/file_symbols.h"
 #include "symbolize/frame_cache.h"
 #include "symbolize/kernel.h"
+#include "symbolize/process_code.h"
 
 namespace stoker::symbolize {
 namespace {
@@ -20,8 +21,12 @@ namespace {
 constexpr std::uint64_t kCacheShare = 8;
 constexpr std::uint64_t kLargestCache = 8 << 20;
 
-// The kernel's answers stand in the cache under a file number that no binary has.
-constexpr std::uint32_t kKernelFile = UINT32_MAX;
+// The kernel's answers have a cache of their own, which new modules empty.
+constexpr std::uint64_t kKernelCache = 1 << 20;
+constexpr std::uint32_t kKernelFile = 1;
+
+// Processes that make code while they run, on one host.
+constexpr std::size_t kMostProcesses = 256;
 
 constexpr const char* kHiddenAdvice =
     "kernel function names are hidden (kernel.kptr_restrict): give the agent CAP_SYSLOG, or run "
@@ -51,28 +56,28 @@ class Symbolizer::Impl {
   }
 
   std::span<const SourceFrame> symbolize_kernel(std::uint64_t address) {
-    if (const auto known = cache_.find(kKernelFile, address, answer_)) {
+    const KernelSymbols* symbols = kernel(address);
+    if (const auto known = kernel_cache_.find(kKernelFile, address, answer_)) {
       return std::span(answer_).first(*known);
     }
     found_.clear();
-    const KernelSymbols* symbols = kernel();
     if (symbols == nullptr || symbols->hidden()) {
       found_.push_back({.function = "[kernel]", .system_name = "[kernel]"});
     } else if (const auto found = symbols->find(address); !found.name.empty()) {
       found_.push_back(
           {.function = std::string(without_suffix(found.name)), .system_name = std::string(found.name)});
     }
-    cache_.insert(kKernelFile, address, found_);
+    kernel_cache_.insert(kKernelFile, address, found_);
     return found_;
   }
 
   std::string kernel_module(std::uint64_t address) {
-    const KernelSymbols* symbols = kernel();
+    const KernelSymbols* symbols = kernel(address);
     return symbols == nullptr ? std::string{} : std::string(symbols->find(address).module);
   }
 
   std::string kernel_hint() {
-    kernel();
+    kernel(0);
     return kernel_hint_;
   }
 
@@ -83,13 +88,30 @@ class Symbolizer::Impl {
   }
 
   std::uint64_t memory_bytes() const {
-    return bytes_ + cache_.memory_bytes() + (kernel_ ? kernel_->memory_bytes() : 0);
+    std::uint64_t processes = 0;
+    for (const Process& process : processes_) {
+      processes += process.code.memory_bytes();
+    }
+    return bytes_ + processes + cache_.memory_bytes() + kernel_cache_.memory_bytes() +
+           (kernel_ ? kernel_->memory_bytes() : 0);
   }
 
-  void refresh_kernel() {
-    kernel_.reset();
-    kernel_read_ = false;
-    cache_.clear();
+  void refresh_kernel() { kernel_stale_ = true; }
+
+  std::span<const SourceFrame> symbolize_process(pid_t pid, uid_t uid, const std::string& root,
+                                                 elf::RunAddress address) {
+    auto known = std::ranges::find(processes_, pid, &Process::pid);
+    if (known == processes_.end()) {
+      if (processes_.size() >= kMostProcesses) {
+        processes_.pop_back();
+      }
+      processes_.push_front({pid, ProcessCode(pid, uid, root)});
+    } else {
+      processes_.splice(processes_.begin(), processes_, known);
+    }
+    const std::string name(processes_.front().code.find(address, complaints_));
+    found_.assign(1, {.function = demangle(name, options_.demangle), .system_name = name});
+    return found_;
   }
 
  private:
@@ -99,6 +121,10 @@ class Symbolizer::Impl {
     std::uint64_t bytes = 0;
   };
   using Files = std::list<File>;  // most recently used first
+  struct Process {
+    pid_t pid;
+    ProcessCode code;
+  };
 
   File& file_of(const elf::BinaryPtr& binary) {
     if (const auto known = by_id_.find(binary->id); known != by_id_.end()) {
@@ -132,19 +158,24 @@ class Symbolizer::Impl {
 
   bool over_budget() const { return bytes_ + cache_.memory_bytes() > options_.memory_budget; }
 
-  const KernelSymbols* kernel() {
-    if (!kernel_read_) {
-      kernel_read_ = true;
-      kernel_hint_.clear();
-      auto symbols = KernelSymbols::read(options_.kallsyms_path);
-      if (!symbols) {
-        kernel_hint_ = symbols.error().message();
-      } else {
-        kernel_ = *std::move(symbols);
-        kernel_hint_ = kernel_->hidden() ? kHiddenAdvice : "";
-      }
+  // The list as far as it is needed for this address; null when it cannot be read.
+  const KernelSymbols* kernel(std::uint64_t address) {
+    const bool changed = kernel_stale_ && address != 0 && !(kernel_ && kernel_->is_proper(address));
+    if (kernel_read_ && !changed) {
+      return kernel_ ? &*kernel_ : nullptr;
     }
-    return kernel_ ? &*kernel_ : nullptr;
+    kernel_read_ = true;
+    kernel_stale_ = false;
+    kernel_cache_.clear();
+    kernel_.reset();
+    auto symbols = KernelSymbols::read(options_.kallsyms_path);
+    if (!symbols) {
+      kernel_hint_ = symbols.error().message();
+      return nullptr;
+    }
+    kernel_ = *std::move(symbols);
+    kernel_hint_ = kernel_->hidden() ? kHiddenAdvice : "";
+    return &*kernel_;
   }
 
   const Options options_;
@@ -155,8 +186,11 @@ class Symbolizer::Impl {
   std::unordered_map<std::uint32_t, Files::iterator> by_id_;
   std::uint64_t bytes_ = 0;
   std::optional<KernelSymbols> kernel_;
+  FrameCache kernel_cache_{kKernelCache};
   bool kernel_read_ = false;
+  bool kernel_stale_ = false;
   std::string kernel_hint_;
+  std::list<Process> processes_;     // most recently used first
   std::vector<SourceFrame> answer_;  // from the cache; only grows, so that its strings keep their memory
   std::vector<SourceFrame> found_;
 };
@@ -182,6 +216,11 @@ std::string Symbolizer::kernel_hint() {
 
 void Symbolizer::refresh_kernel() {
   impl_->refresh_kernel();
+}
+
+std::span<const SourceFrame> Symbolizer::symbolize_process(pid_t pid, uid_t uid, const std::string& root,
+                                                           elf::RunAddress address) {
+  return impl_->symbolize_process(pid, uid, root, address);
 }
 
 void Symbolizer::drop_pages() {

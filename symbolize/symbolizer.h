@@ -1,6 +1,8 @@
 // Names for addresses: the one door to everything in this folder.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -50,8 +52,14 @@ class Symbolizer {
   // One line that says why kernel names are missing and what to do; "" when they are not.
   std::string kernel_hint();
 
-  // Forgets kernel symbols, so that modules and BPF programs loaded since are known.
+  // Says that modules and BPF programs may have come and gone: the list is read again when the next address
+  // outside the kernel proper is asked for.
   void refresh_kernel();
+
+  // Code that lies in no file: one frame, named by the process's jitdump or /tmp/perf-PID.map, else "[jit]" or
+  // "[anon]". root: "/proc/PID/root". uid: the process's user; files of others are refused.
+  std::span<const SourceFrame> symbolize_process(pid_t pid, uid_t uid, const std::string& root,
+                                                 elf::RunAddress address);
 
   // Gives pages of symbol and debug files back to the kernel; they are read again when needed. For the end of
   // a window's work.
