@@ -12,7 +12,7 @@ namespace stoker::profile {
 
 struct PprofOptions {
   bool gzip = true;
-  // zlib's. Measured on 50,000 samples: level 1 takes a third of level 6's time for a tenth more bytes.
+  // zlib's, 1 (fast) to 9. Go's own profiles are written with 1 as well.
   int level = 1;
 };
 
