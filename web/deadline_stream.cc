@@ -12,8 +12,8 @@ namespace stoker::web {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-DeadlineStream::DeadlineStream(int socket, milliseconds reads, milliseconds all)
-    : socket_(socket), start_(steady_clock::now()), read_deadline_(start_ + reads), deadline_(start_ + all) {}
+DeadlineStream::DeadlineStream(int socket, milliseconds reads, milliseconds writes)
+    : socket_(socket), start_(steady_clock::now()), read_deadline_(start_ + reads), write_limit_(writes) {}
 
 bool DeadlineStream::wait_for(short events, steady_clock::time_point deadline) const {
   for (;;) {
@@ -37,7 +37,7 @@ bool DeadlineStream::wait_readable() const {
 }
 
 bool DeadlineStream::wait_writable() const {
-  return wait_for(POLLOUT, deadline_);
+  return wait_for(POLLOUT, write_deadline_.value_or(steady_clock::now() + write_limit_));
 }
 
 ssize_t DeadlineStream::read(char* out, std::size_t size) {
@@ -59,7 +59,10 @@ ssize_t DeadlineStream::read(char* out, std::size_t size) {
 }
 
 ssize_t DeadlineStream::write(const char* bytes, std::size_t size) {
-  if (!wait_for(POLLOUT, deadline_)) {
+  if (!write_deadline_) {
+    write_deadline_ = steady_clock::now() + write_limit_;
+  }
+  if (!wait_for(POLLOUT, *write_deadline_)) {
     return -1;
   }
   const ssize_t sent = ::send(socket_, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);

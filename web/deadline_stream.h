@@ -5,16 +5,17 @@
 
 #include <array>
 #include <chrono>
+#include <optional>
 #include <string>
 
 namespace stoker::web {
 
 // The library's own limits are for single reads and writes: a client that sends a byte every few seconds could hold a
-// thread for hours. Here all reads, and all reads and writes together, end at a time counted from the start. Does not
-// own the socket. One thread.
+// thread for hours. Here all reads together end at a time counted from the start, and all writes at one counted from the
+// first: what happens in between, making the answer, is not the client's fault. Does not own the socket. One thread.
 class DeadlineStream : public httplib::Stream {
  public:
-  DeadlineStream(int socket, std::chrono::milliseconds reads, std::chrono::milliseconds all);
+  DeadlineStream(int socket, std::chrono::milliseconds reads, std::chrono::milliseconds writes);
 
   bool is_readable() const override { return begin_ < end_; }
   bool wait_readable() const override;
@@ -34,7 +35,8 @@ class DeadlineStream : public httplib::Stream {
   int socket_;
   std::chrono::steady_clock::time_point start_;
   std::chrono::steady_clock::time_point read_deadline_;
-  std::chrono::steady_clock::time_point deadline_;
+  std::chrono::milliseconds write_limit_;
+  std::optional<std::chrono::steady_clock::time_point> write_deadline_;
   std::array<char, 4096> buffer_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;

@@ -21,8 +21,8 @@
 namespace stoker::web {
 namespace {
 
-constexpr std::chrono::milliseconds kHeadTime{2'000};      // for the request to arrive
-constexpr std::chrono::milliseconds kRequestTime{10'000};  // and to be answered
+constexpr std::chrono::milliseconds kHeadTime{4'000};     // for a request to arrive
+constexpr std::chrono::milliseconds kAnswerTime{10'000};  // for its answer to be taken
 constexpr std::chrono::milliseconds kCloseTime{200};
 constexpr std::size_t kThreads = 4;
 constexpr std::size_t kMaxWaiting = 16;
@@ -75,7 +75,7 @@ class HttpServer : public httplib::Server {
   bool process_and_close_socket(socket_t sock) override {
     bool served = false;
     try {
-      DeadlineStream stream(sock, kHeadTime, kRequestTime);
+      DeadlineStream stream(sock, kHeadTime, kAnswerTime);
       bool closed = false;
       served = process_request(stream, "", 0, "", 0, true, closed, nullptr);
     } catch (const std::exception& error) {

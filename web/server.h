@@ -18,8 +18,8 @@ struct ServerOptions {
 };
 
 // Owns the threads named `http`: one that accepts and four that answer; further requests wait in a short queue, those
-// beyond it are turned away. A request has 2 s to arrive and 10 s until its answer's last byte, so slow clients cannot
-// hold the threads. There is no authentication: off loopback whoever reaches the port sees every
+// beyond it are turned away. A request has 4 s to arrive, and its answer 10 s to be taken, so slow clients cannot hold
+// the threads. There is no authentication: off loopback whoever reaches the port sees every
 // function name. On loopback only requests for a loopback name are answered, so that no web site can read the
 // profiles through a name that it lets point here (DNS rebinding).
 class Server {
