@@ -80,8 +80,9 @@ Result<MappedFile> open_inside(const std::string& root, const std::string& path)
   return MappedFile::map(fd, root + path);
 }
 
-DebugFileFinder::DebugFileFinder(std::vector<std::string> directories, Complaints& complaints)
-    : directories_(std::move(directories)), complaints_(complaints) {}
+DebugFileFinder::DebugFileFinder(std::vector<std::string> directories, Complaints& complaints,
+                                 Debuginfod* debuginfod)
+    : directories_(std::move(directories)), complaints_(complaints), debuginfod_(debuginfod) {}
 
 ElfPtr DebugFileFinder::open(const elf::Binary& binary, const std::string& path) const {
   for (const std::string& root : {binary.root, std::string{}}) {
@@ -150,9 +151,32 @@ ElfPtr DebugFileFinder::by_debug_link(const elf::Binary& binary, std::string& pa
   return nullptr;
 }
 
+// What a server sent is checked like any other file: it may be another one's.
+ElfPtr DebugFileFinder::by_debuginfod(const elf::Binary& binary, std::string& path) const {
+  const auto downloaded =
+      debuginfod_ == nullptr || binary.build_id.empty() ? std::nullopt : debuginfod_->find(binary.build_id);
+  if (!downloaded) {
+    return nullptr;
+  }
+  auto file = elf::ElfFile::open(*downloaded);
+  if (!file) {
+    complaints_.once(file.error());
+    return nullptr;
+  }
+  if (file->build_id() != binary.build_id) {
+    complaints_.once({"ignoring debug file " + *downloaded, "its build id is not " + binary.build_id, {}, 0});
+    return nullptr;
+  }
+  path = *downloaded;
+  return std::make_shared<const elf::ElfFile>(*std::move(file));
+}
+
 ElfPtr DebugFileFinder::find_debug(const elf::Binary& binary, std::string& path) const {
   ElfPtr file = by_build_id(binary, binary.build_id, path);
-  return file != nullptr ? file : by_debug_link(binary, path);
+  if (file == nullptr) {
+    file = by_debug_link(binary, path);
+  }
+  return file != nullptr ? file : by_debuginfod(binary, path);
 }
 
 ElfPtr DebugFileFinder::find_supplementary(const elf::Binary& binary, const elf::ElfFile& holder,

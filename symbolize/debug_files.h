@@ -10,6 +10,7 @@
 
 #include "elf/binary.h"
 #include "symbolize/complaints.h"
+#include "symbolize/debuginfod.h"
 
 namespace stoker::symbolize {
 
@@ -28,7 +29,9 @@ struct DebugFiles {
 // with a complaint. FIFOs, devices and directories are refused.
 class DebugFileFinder {
  public:
-  DebugFileFinder(std::vector<std::string> directories, Complaints& complaints);
+  // debuginfod: null when it is off; asked last.
+  DebugFileFinder(std::vector<std::string> directories, Complaints& complaints,
+                  Debuginfod* debuginfod = nullptr);
 
   // The file with .debug_info or .symtab for a stripped binary: DIRECTORY/.build-id/ab/cdef.debug, then
   // .gnu_debuglink's name beside the binary, in .debug/ beside it, and in DIRECTORY/<the binary's directory>.
@@ -46,10 +49,12 @@ class DebugFileFinder {
  private:
   ElfPtr open(const elf::Binary& binary, const std::string& path) const;
   ElfPtr by_build_id(const elf::Binary& binary, const std::string& build_id, std::string& path) const;
+  ElfPtr by_debuginfod(const elf::Binary& binary, std::string& path) const;
   ElfPtr by_debug_link(const elf::Binary& binary, std::string& path) const;
 
   std::vector<std::string> directories_;
   Complaints& complaints_;
+  Debuginfod* debuginfod_;
 };
 
 // The ELF file inside .gnu_debugdata (xz), which holds the symbols of functions that .dynsym lacks. Null when

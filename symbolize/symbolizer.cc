@@ -38,12 +38,16 @@ class Symbolizer::Impl {
  public:
   explicit Impl(Options options)
       : options_(std::move(options)),
-        finder_(options_.debug_directories, complaints_),
+        debuginfod_(Debuginfod::start(options_.debuginfod)),
+        finder_(options_.debug_directories, complaints_, debuginfod_.get()),
         cache_(std::min(options_.memory_budget / kCacheShare, kLargestCache)) {}
 
   std::span<const SourceFrame> symbolize(const elf::BinaryPtr& binary, elf::ElfAddress address) {
     if (binary == nullptr || binary->elf == nullptr) {
       return {};
+    }
+    if (debuginfod_ != nullptr && debuginfod_->take_news()) {
+      forget_files();
     }
     if (const auto known = cache_.find(binary->id, address.value, answer_)) {
       return std::span(answer_).first(*known);
@@ -136,6 +140,13 @@ class Symbolizer::Impl {
     return files_.front();
   }
 
+  void forget_files() {
+    cache_.clear();
+    by_id_.clear();
+    files_.clear();
+    bytes_ = 0;
+  }
+
   // Over budget, files that were not asked for lately give up first their lines, then all.
   void account(File& file) {
     count(file);
@@ -180,6 +191,7 @@ class Symbolizer::Impl {
 
   const Options options_;
   Complaints complaints_;
+  std::unique_ptr<Debuginfod> debuginfod_;
   DebugFileFinder finder_;
   FrameCache cache_;
   Files files_;

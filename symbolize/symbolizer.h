@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "elf/binary.h"
+#include "symbolize/debuginfod.h"
 #include "symbolize/demangle.h"
 
 namespace stoker::symbolize {
@@ -30,6 +31,7 @@ struct Options {
   std::uint64_t memory_budget = 64ull
                                 << 20;  // of all indexes and caches together; least recently used file first
   std::vector<std::string> debug_directories{"/usr/lib/debug"};
+  DebuginfodOptions debuginfod;  // off unless urls are given
   std::string kallsyms_path = "/proc/kallsyms";
 };
 
