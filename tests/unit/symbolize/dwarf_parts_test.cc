@@ -136,7 +136,9 @@ TEST(DwarfIntervals, AgreesWithAScanOfAllRangesOnRandomOnes) {
     for (std::uint64_t address = 90; address < 190; ++address) {
       const AddressRange* best = nullptr;
       for (const AddressRange& range : ranges) {
-        if (range.low <= address && address < range.high && (best == nullptr || range.low >= best->low)) {
+        const bool holds = range.low <= address && address < range.high;
+        if (holds && (best == nullptr || range.low > best->low ||
+                      (range.low == best->low && range.high <= best->high))) {
           best = &range;
         }
       }
