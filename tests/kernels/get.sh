@@ -12,7 +12,8 @@ cd "$to/debs"
 apt() { "$here/apt.sh" "$arch" "$suite" "$@"; }
 [ -s "$work/apt/$arch-$suite/updated" ] || { apt apt-get update -qq && echo yes >"$work/apt/$arch-$suite/updated"; }
 get() { apt apt-get download -qq "$@" >/dev/null 2>>"$to/error"; }
-if apt apt-cache show "linux-image-$kernel" 2>/dev/null | grep -q "^Depends:.*linux-binary-$kernel"; then
+about=$(apt apt-cache show "linux-image-$kernel" 2>/dev/null || true)
+if grep -q "^Depends:.*linux-binary-$kernel" <<<"$about"; then
   get "linux-binary-$kernel" && { get "linux-modules-$kernel" "linux-base-$kernel" || echo "$kernel: no modules on the mirror" >&2; }
 else
   get "linux-image-$kernel"
@@ -20,7 +21,9 @@ fi || { reason=$(tail -1 "$to/error"); rm -rf "$to"; die "$kernel is not on the 
 for deb in *.deb; do dpkg -x "$deb" "$to/files"; done
 cd "$to"
 rm -rf debs
-cp "$(find files -name 'vmlinu*' -type f | head -1)" vmlinuz
+image=$(find files -name 'vmlinu*' -type f)
+[ -n "$image" ] || die "$kernel: its package holds no kernel image"
+cp "$image" vmlinuz
 modules=$(find files -type d -path "*lib/modules/$kernel" | head -1)
 if [ -n "$modules" ]; then
   [ -f "$modules/modules.dep" ] || { [ -e files/lib ] || ln -s usr/lib files/lib; depmod -b files "$kernel"; }
