@@ -35,6 +35,7 @@ void set_rule(State& state, std::uint64_t reg, RuleKind kind, std::int64_t value
   if (reg < State::kCount) {
     // An offset of more than 2^55 points to no stack: whatever it becomes, reading there fails.
     state.registers[static_cast<std::size_t>(reg)] = RegisterRule(kind, value);
+    state.registers_touched = true;
   }
 }
 
@@ -73,6 +74,7 @@ bool execute(std::uint8_t opcode, ByteReader& code, State& state, const ProgramI
       if (reg < State::kCount) {
         const auto index = static_cast<std::size_t>(reg);
         state.registers[index] = input.initial.registers[index];
+        state.registers_touched = true;
       }
       return true;
     }
@@ -99,6 +101,7 @@ bool execute(std::uint8_t opcode, ByteReader& code, State& state, const ProgramI
         return false;
       }
       state = input.remembered.back();
+      state.registers_touched = true;
       input.remembered.pop_back();
       return true;
     case 0x0c:  // def_cfa
@@ -150,6 +153,7 @@ bool execute(std::uint8_t opcode, ByteReader& code, State& state, const ProgramI
     }
     case 0x2d:  // AARCH64_negate_ra_state; GNU_window_save on sparc, which is not read here
       state.return_address_signed = !state.return_address_signed;
+      state.registers_touched = true;
       return true;
     case 0x2e:  // GNU_args_size: says nothing about where registers are
       code.uleb();
@@ -202,6 +206,7 @@ ProgramEnd run_program(const ProgramInput<State>& input, ProgramRange program, s
       case 3:  // restore
         if (operand < State::kCount) {
           state.registers[operand] = input.initial.registers[operand];
+          state.registers_touched = true;
         }
         break;
       default:

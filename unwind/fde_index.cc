@@ -50,8 +50,9 @@ std::vector<IndexedFde> index_fdes(CfiReader& reader, elf::ElfAddress base, elf:
       continue;
     }
     const auto start = static_cast<std::uint32_t>(fde->start.value - base.value);
-    entries.push_back({start, start + static_cast<std::uint32_t>(fde->size), fde->offset,
-                       reader.section().kind == CfiKind::kDebugFrame ? 1U : 0U});
+    entries.push_back(
+        {start, start + static_cast<std::uint32_t>(fde->size), fde->offset,
+         reader.section().kind == CfiKind::kDebugFrame ? RowSource::kDebugFrame : RowSource::kEhFrame});
   }
   stats.malformed += reader.malformed();
   sort_by_start(entries);

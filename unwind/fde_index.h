@@ -8,12 +8,14 @@
 
 namespace stoker::unwind {
 
+enum class RowSource : std::uint32_t { kEhFrame, kDebugFrame, kGo };
+
 // Sixteen bytes, because a large program has a million of them while its table is made.
 struct IndexedFde {
   std::uint32_t start = 0;   // from the segment table's base
   std::uint32_t end = 0;     // likewise; above start
-  std::uint32_t offset = 0;  // of the entry in its section
-  std::uint32_t from_debug_frame = 0;
+  std::uint32_t offset = 0;  // of the entry in its section; kGo: the function's index
+  RowSource source = RowSource::kEhFrame;
 };
 
 // base: what start and end count from; limit: the segment's end, less than 4 GiB above. Entries rise in

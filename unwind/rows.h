@@ -68,8 +68,14 @@ struct FrameState {
   static constexpr unsigned kCount = kRegisters;
   CfaRule cfa;
   bool return_address_signed = false;  // aarch64, DW_CFA_AARCH64_negate_ra_state
+  // Set whenever a register's rule may have changed; whoever makes rows from the state clears it. Most rows
+  // differ in the CFA's offset only.
+  bool registers_touched = true;
   std::array<RegisterRule, kRegisters> registers{};
-  bool operator==(const FrameState&) const = default;
+  bool operator==(const FrameState& other) const {
+    return cfa == other.cfa && return_address_signed == other.return_address_signed &&
+           registers == other.registers;
+  }
 };
 
 // x86-64 psABI figure 3.36: 0-15 general, 16 the return address; vector registers are nobody's to restore.

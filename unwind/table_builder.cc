@@ -8,6 +8,7 @@
 #include "unwind/cfi_sources.h"
 #include "unwind/fde_index.h"
 #include "unwind/gaps.h"
+#include "unwind/go_pcsp.h"
 #include "unwind/x86_64/encode.h"
 
 namespace stoker::unwind {
@@ -20,6 +21,8 @@ constexpr std::uint64_t kTableAlignment = std::uint64_t{1} << 16;
 
 struct X86 {
   using State = X86State;
+  static constexpr std::uint32_t kSp = x86_64::kRsp;
+  static constexpr std::uint32_t kFp = x86_64::kRbp;
   static unwind_row encode(const State& state, const CfiSection& section, const Cie& cie) {
     return x86_64::encode(state, section.bytes, cie.signal_frame);
   }
@@ -27,6 +30,8 @@ struct X86 {
 
 struct Arm {
   using State = ArmState;
+  static constexpr std::uint32_t kSp = aarch64::kSp;
+  static constexpr std::uint32_t kFp = aarch64::kFp;
   static unwind_row encode(const State& state, const CfiSection& section, const Cie& cie) {
     return aarch64::encode(state, section.bytes, cie.signal_frame);
   }
@@ -59,17 +64,18 @@ class FdeRunner {
     const Cie& cie = reader_.cie(fde->cie);
     const CfiSection& section = reader_.section();
     State state = initial->state;
+    state.registers_touched = true;
     remembered_.clear();
     const ProgramInput<State> input{section, cie, initial->state, remembered_};
-    const auto emit = [&](std::uint64_t from, std::uint64_t /*to*/, const State& row) {
-      append(from, Arch::encode(row, section, cie), out);
+    const auto emit = [&](std::uint64_t from, std::uint64_t /*to*/, State& row) {
+      append(from, encode(row, section, cie), out);
     };
     const ProgramEnd end = run_program(input, fde->program, start, stop, state, emit);
     if (end.ending == ProgramEnding::kMalformed) {
       ++stats_.malformed;
       append(end.location, unsupported(), out);
     } else {
-      append(end.location, Arch::encode(state, section, cie), out);
+      append(end.location, encode(state, section, cie), out);
     }
   }
 
@@ -98,6 +104,23 @@ class FdeRunner {
     return &initial;
   }
 
+  // Where only the CFA has changed since the row before, only that is encoded anew.
+  unwind_row encode(State& state, const CfiSection& section, const Cie& cie) {
+    const CfaRule& cfa = state.cfa;
+    const unwind_rule rule = cfa.reg == Arch::kSp ? UNWIND_RSP : UNWIND_RBP;
+    const bool simple = cfa.kind == CfaKind::kRegister && (cfa.reg == Arch::kSp || cfa.reg == Arch::kFp) &&
+                        cfa.offset % 8 == 0 && cfa.offset >= 0 && cfa.offset < 8 * (1 << 15);
+    if (!state.registers_touched && simple && last_.rbp != UNWIND_LOST &&
+        (last_.rule == UNWIND_RSP || last_.rule == UNWIND_RBP)) {
+      last_.rule = static_cast<u8>(rule);
+      last_.offset = static_cast<s16>(cfa.offset / 8);
+    } else {
+      last_ = Arch::encode(state, section, cie);
+      state.registers_touched = false;
+    }
+    return last_;
+  }
+
   void append(std::uint64_t address, const unwind_row& row, RowAppender& out) {
     stats_.unsupported_rows += row.rule == UNWIND_UNSUPPORTED ? 1 : 0;
     out.append(address, row);
@@ -106,6 +129,7 @@ class FdeRunner {
   CfiReader& reader_;
   BuildStats& stats_;
   std::vector<Initial> initials_;
+  unwind_row last_{};
   StateStack<State> remembered_;
 };
 
@@ -114,15 +138,34 @@ std::size_t expected_rows(const CfiSources& sources, const BuildLimits& limits) 
   return std::min((sources.eh_frame.bytes.size() + sources.debug_frame.bytes.size()) / 4 + 64, limits.rows);
 }
 
+std::vector<IndexedFde> index_go(std::span<const GoPcsp::Function> functions, elf::ElfAddress base) {
+  std::vector<IndexedFde> entries;
+  entries.reserve(functions.size());
+  for (const GoPcsp::Function& function : functions) {
+    entries.push_back({static_cast<std::uint32_t>(function.start - base.value),
+                       static_cast<std::uint32_t>(function.end - base.value),
+                       static_cast<std::uint32_t>(entries.size()), RowSource::kGo});
+  }
+  return entries;
+}
+
 template <typename Arch>
 Result<UnwindTable> build_segment(const elf::ElfFile& file, const elf::Segment& segment,
-                                  const CfiSources& sources, const BuildLimits& limits, BuildStats& stats) {
+                                  const CfiSources& sources, const GoPcsp* go, const BuildLimits& limits,
+                                  BuildStats& stats) {
   const elf::ElfAddress base{segment.address.value & ~(kTableAlignment - 1)};
   const elf::ElfAddress limit{segment.address.value + segment.size};
   CfiReader eh_frame(sources.eh_frame);
   CfiReader debug_frame(sources.debug_frame);
   std::vector<IndexedFde> fdes = index_fdes(eh_frame, base, segment.address, limit, stats);
   fdes = fill_gaps(std::move(fdes), index_fdes(debug_frame, base, segment.address, limit, stats));
+
+  std::vector<GoPcsp::Function> go_functions;
+  if (go != nullptr) {
+    go_functions = go->functions(segment.address.value, limit.value);
+    fdes = fill_gaps(index_go(go_functions, base), fdes);
+    stats.functions += go_functions.size();
+  }
 
   const GapRules gaps(file, segment);
   RowAppender rows(base, limit, expected_rows(sources, limits));
@@ -133,7 +176,11 @@ Result<UnwindTable> build_segment(const elf::ElfFile& file, const elf::Segment& 
     const std::uint64_t start = base.value + fde.start;
     const std::uint64_t stop = base.value + fde.end;
     gaps.fill(done, start, done != segment.address.value, rows);
-    (fde.from_debug_frame != 0 ? debug_runner : eh_runner).run(fde, start, stop, rows);
+    if (fde.source == RowSource::kGo) {
+      go->append(go_functions[fde.offset], start, stop, rows);
+    } else {
+      (fde.source == RowSource::kDebugFrame ? debug_runner : eh_runner).run(fde, start, stop, rows);
+    }
     done = stop;
     if (rows.rows() > limits.rows) {
       return make_error("cannot build the unwind table of " + file.name(), "it has too many rows");
@@ -147,6 +194,7 @@ template <typename Arch>
 Result<UnwindTables> build(const elf::ElfFile& file, const BuildLimits& limits) {
   UnwindTables tables;
   const CfiSources sources = find_cfi(file);
+  const auto go = GoPcsp::open(file);
   for (const elf::Segment& stated : file.executable_segments()) {
     elf::Segment segment = stated;
     if (segment.offset.value >= file.bytes().size() || segment.address.value > ~kLargestSegment) {
@@ -156,7 +204,7 @@ Result<UnwindTables> build(const elf::ElfFile& file, const BuildLimits& limits) 
     if (segment.size == 0 || tables.segments.size() == kMostSegments) {
       continue;
     }
-    auto table = build_segment<Arch>(file, segment, sources, limits, tables.stats);
+    auto table = build_segment<Arch>(file, segment, sources, go ? &*go : nullptr, limits, tables.stats);
     if (!table) {
       return std::unexpected(table.error());
     }

@@ -60,7 +60,9 @@ Walk walk(Registers registers, WalkSource& source, const WalkOptions& options) {
       return walk;
     }
     unwind_row row = frame_pointer_row(options.machine);
-    if (place->table != nullptr) {
+    if (place->row) {
+      row = *place->row;
+    } else if (place->table != nullptr) {
       const auto found = place->table->find(place->address);
       row = found ? *found : unwind_row{};
     }

@@ -49,6 +49,9 @@ class Slots {
 
   std::uint8_t slot(unsigned reg) const {
     const RegisterRule rule = state_.registers[reg];
+    if (!rule.specified()) {
+      return UNWIND_SAME;
+    }
     std::int64_t below = 0;
     switch (rule.kind()) {
       case RuleKind::kUnspecified:
