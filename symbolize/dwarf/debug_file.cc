@@ -3,13 +3,23 @@
 #include <algorithm>
 
 namespace stoker::symbolize::dwarf {
+namespace {
+
+// Ten times what a browser's debug file holds, type units among them; 128 MiB of headers.
+constexpr std::size_t kMostUnits = 1 << 21;
+
+}  // namespace
 
 const std::vector<UnitHeader>& DebugFile::units() {
   if (!listed_) {
     listed_ = true;
     const ByteView info = sections_.get(SectionId::kInfo);
     std::uint64_t offset = 0;
-    while (const auto header = read_unit_header(info, offset)) {
+    while (units_.size() < kMostUnits) {
+      const auto header = read_unit_header(info, offset);
+      if (!header) {
+        break;
+      }
       units_.push_back(*header);
       offset = header->end;
     }

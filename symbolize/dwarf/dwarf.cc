@@ -95,8 +95,9 @@ void Dwarf::Impl::index_units() {
   }
   std::uint64_t budget = debug_.abbreviation_budget();
   const Sections& sections = debug_.sections();
-  std::uint64_t limit = sections.get(SectionId::kInfo).size() + sections.get(SectionId::kRanges).size() +
-                        sections.get(SectionId::kRnglists).size();
+  std::uint64_t limit =
+      std::min(kMostRanges, sections.get(SectionId::kInfo).size() + sections.get(SectionId::kRanges).size() +
+                                sections.get(SectionId::kRnglists).size());
   std::vector<AddressRange> ranges;
   std::vector<PcRange> spans;
   for (std::uint32_t i = 0; i < units.size(); ++i) {
@@ -163,12 +164,19 @@ Split Dwarf::Impl::open_split(const Unit& unit) {
       return split;
     }
   }
+  constexpr unsigned kMostTries = 16;
   auto file = open_dwo_ ? open_dwo_(unit.comp_dir(), unit.dwo_name(), unit.dwo_id()) : nullptr;
   if (!file || !*file) {
     return split;
   }
   split.opened = std::make_unique<DebugFile>(*file, true, nullptr, &debug_);
+  unsigned tries = 0;
   for (const UnitHeader& header : split.opened->units()) {
+    // Before version 5 the id is in the unit's own DIE, and the unit alone in its file.
+    const bool may_be = header.layout.version >= 5 ? header.id == unit.dwo_id() : ++tries <= kMostTries;
+    if (!may_be) {
+      continue;
+    }
     const Unit* candidate = split.opened->split_unit(header.offset, {}, unit);
     if (candidate != nullptr && candidate->tag() == Tag::kCompileUnit &&
         candidate->dwo_id() == unit.dwo_id()) {

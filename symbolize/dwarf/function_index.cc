@@ -7,6 +7,9 @@
 namespace stoker::symbolize::dwarf {
 namespace {
 
+// Nested DIEs; C++ reaches some dozens. A hostile unit would have each of its bytes be one.
+constexpr std::size_t kDeepest = 1 << 14;
+
 // Walks a unit's DIEs in order and keeps the subprograms and inlined subroutines that are open at each.
 class FunctionScan {
  public:
@@ -15,9 +18,9 @@ class FunctionScan {
         code_(code),
         table_(unit),
         // Each range is behind bytes of this unit or of the lists; see read_ranges().
-        limit_(unit.header().end - unit.header().offset +
-               unit.sections().own->get(SectionId::kRnglists).size() +
-               unit.sections().skeleton->get(SectionId::kRanges).size()) {}
+        limit_(std::min(kMostRanges, unit.header().end - unit.header().offset +
+                                         unit.sections().own->get(SectionId::kRnglists).size() +
+                                         unit.sections().skeleton->get(SectionId::kRanges).size())) {}
 
   void run() {
     if (!table_.has_code() || unit_.header().end - unit_.header().offset > UINT32_MAX) {
@@ -70,7 +73,7 @@ class FunctionScan {
         function(*plan, static_cast<std::uint32_t>(start - unit_.header().offset), found.pc);
       }
     }
-    return reader.ok() && !levels_.empty();
+    return reader.ok() && !levels_.empty() && levels_.size() < kDeepest && entries_.size() < kMostRanges;
   }
 
   bool close() {

@@ -9,6 +9,9 @@ namespace {
 // link-time optimisation.
 constexpr unsigned kMostReferences = 16;
 
+// gcc's name for the cold part of a function in DWARF 2, which cannot say that a function has two ranges.
+constexpr std::string_view kSecondPart = "__second_sect_of_";
+
 }  // namespace
 
 FunctionInfo describe_function(const DieRef& die) {
@@ -68,6 +71,9 @@ FunctionInfo describe_function(const DieRef& die) {
         ++added;
       }
     }
+  }
+  if (info.name.starts_with(kSecondPart)) {
+    info.name.remove_prefix(kSecondPart.size());
   }
   return info;
 }

@@ -5,6 +5,9 @@
 namespace stoker::symbolize::dwarf {
 namespace {
 
+// Longer than any system lets a path be.
+constexpr std::size_t kLongestName = 1 << 14;
+
 constexpr std::uint32_t kLongFormat = 0xffffffff;
 constexpr std::uint32_t kFirstReserved = 0xfffffff0;
 
@@ -165,7 +168,10 @@ std::string LineHeader::path(const Unit& unit, std::uint64_t file) const {
     return {};
   }
   const FileEntry found = entry(unit, content_, files_[index]);
-  if (is_absolute(found.name) || found.name.empty()) {
+  if (found.name.size() > kLongestName || found.name.empty()) {
+    return {};
+  }
+  if (is_absolute(found.name)) {
     return std::string(found.name);
   }
   // Directory 0 is the unit's, which only version 5 writes down.
@@ -173,6 +179,9 @@ std::string LineHeader::path(const Unit& unit, std::uint64_t file) const {
   std::string_view directory;
   if (directory_index < directories_.size()) {
     directory = entry(unit, directory_content_, directories_[directory_index]).name;
+  }
+  if (directory.size() > kLongestName) {
+    return {};
   }
   std::string path;
   const bool is_comp_dir = !old && found.directory == 0;

@@ -62,9 +62,17 @@ void ScanTable::compile(Abbreviation abbreviation) {
   const bool is_function = plan.kind == DieKind::kSubprogram || plan.kind == DieKind::kInlined;
   has_code_ |= is_function && has_pc;
 
+  std::vector<At> names;
   while (abbreviation.next(spec)) {
     const bool pc = spec.name == At::kLowPc || spec.name == At::kHighPc || spec.name == At::kRanges;
-    const bool wanted = (is_function && pc) || (plan.kind == DieKind::kCodeless && spec.name == At::kSibling);
+    bool wanted = (is_function && pc) || (plan.kind == DieKind::kCodeless && spec.name == At::kSibling);
+    // Once each: such a step may be of no bytes, and a hostile declaration repeat it without end.
+    if (wanted) {
+      wanted = std::ranges::find(names, spec.name) == names.end();
+      if (wanted) {
+        names.push_back(spec.name);
+      }
+    }
     if (wanted) {
       steps_.push_back({.wanted = true, .name = spec.name, .form = spec.form, .implicit = spec.implicit});
     } else {

@@ -11,9 +11,11 @@ constexpr std::uint32_t kFirstReserved = 0xfffffff0;
 constexpr std::uint8_t kAddressSize = 8;
 
 std::string_view text_at(ByteView section, std::uint64_t offset) {
-  ByteReader reader(section);
-  reader.seek(offset);
-  return reader.cstr();
+  if (offset >= section.size()) {
+    return {};
+  }
+  const ByteView rest = section.subspan(static_cast<std::size_t>(offset));
+  return ByteReader(rest.first(std::min(rest.size(), Unit::kLongestText))).cstr();
 }
 
 // Table headers in front of what bases point to: length, version and two more bytes or shorts (DWARF 5 §7.26,
@@ -181,7 +183,7 @@ ByteReader Unit::reader_at(std::uint64_t offset) const {
 std::string_view Unit::text(const FormValue& value) const {
   switch (value.form) {
     case FormCode::kString:
-      return value.text;
+      return value.text.size() < kLongestText ? value.text : std::string_view{};
     case FormCode::kStrp:
       return text_at(sections_.own->get(SectionId::kStr), value.number);
     case FormCode::kLineStrp:

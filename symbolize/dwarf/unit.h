@@ -81,12 +81,15 @@ class Unit {
   // A reader of the section from its start to the unit's end, standing at offset.
   ByteReader reader_at(std::uint64_t offset) const;
 
-  // "" where the value is no text or points nowhere.
+  // "" where the value is no text, points nowhere, or is longer than kLongestText (C++ names reach some ten thousand).
+  static constexpr std::size_t kLongestText = 128 << 10;
   std::string_view text(const FormValue& value) const;
   std::optional<std::uint64_t> address(const FormValue& value) const;
   std::optional<std::uint64_t> address_at(std::uint64_t index) const;  // entry of .debug_addr
 
-  // Calls visit(At, FormValue) for each attribute of the DIE at offset; nullopt when there is no readable DIE.
+  // Calls visit(At, FormValue) for each attribute of the DIE at offset, kMostAttributes at most; nullopt when there
+  // is no readable DIE.
+  static constexpr unsigned kMostAttributes = 256;
   template <typename Visit>
   std::optional<Tag> visit_die(std::uint64_t offset, Visit&& visit) const {
     ByteReader reader = reader_at(offset);
@@ -95,7 +98,7 @@ class Unit {
       return std::nullopt;
     }
     AttributeSpec spec;
-    while (abbreviation->next(spec)) {
+    for (unsigned left = kMostAttributes; left > 0 && abbreviation->next(spec); --left) {
       const FormValue value = read_form(reader, spec.form, spec.implicit, header_.layout);
       if (!reader.ok()) {
         return std::nullopt;

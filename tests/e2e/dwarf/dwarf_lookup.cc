@@ -1,5 +1,5 @@
 // Frames for addresses, for comparison with other tools.
-//   dwarf_lookup [--debug FILE] [--supplementary FILE] [--package FILE] [--dwo-root DIR] [--repeat N] FILE < addresses
+//   dwarf_lookup [--debug FILE] [--supplementary FILE] [--package FILE] [--dwo no] [--repeat N] FILE < addresses
 // Addresses are hexadecimal, one a line. For each: a line per frame, innermost first, of tab-separated linkage name,
 // name, file, line and start line; then an empty line. --repeat reads the list N times and prints the last.
 #include <fmt/format.h>
@@ -72,9 +72,11 @@ int main(int argc, char** argv) {
   if (options.contains("--package")) {
     inputs.package = must_open(options["--package"]);
   }
-  inputs.open_dwo = [](std::string_view directory, std::string_view name, std::uint64_t) {
-    return open_elf(name.starts_with('/') ? std::string(name) : fmt::format("{}/{}", directory, name));
-  };
+  if (!options.contains("--dwo")) {
+    inputs.open_dwo = [](std::string_view directory, std::string_view name, std::uint64_t) {
+      return open_elf(name.starts_with('/') ? std::string(name) : fmt::format("{}/{}", directory, name));
+    };
+  }
   auto dwarf = Dwarf::open(std::move(inputs));
   if (!dwarf) {
     fmt::print(stderr, "{}\n", dwarf.error().message());
