@@ -8,13 +8,13 @@
 
 namespace stoker::unwind {
 
-enum class RowSource : std::uint32_t { kEhFrame, kDebugFrame, kGo };
+enum class RowSource : std::uint32_t { kEhFrame, kDebugFrame, kGo, kSframe };
 
 // Sixteen bytes, because a large program has a million of them while its table is made.
 struct IndexedFde {
   std::uint32_t start = 0;   // from the segment table's base
   std::uint32_t end = 0;     // likewise; above start
-  std::uint32_t offset = 0;  // of the entry in its section; kGo: the function's index
+  std::uint32_t offset = 0;  // of the entry in its section; kGo, kSframe: the function's index
   RowSource source = RowSource::kEhFrame;
 };
 

@@ -9,6 +9,7 @@
 #include "unwind/fde_index.h"
 #include "unwind/gaps.h"
 #include "unwind/go_pcsp.h"
+#include "unwind/sframe.h"
 #include "unwind/x86_64/encode.h"
 
 namespace stoker::unwind {
@@ -138,13 +139,15 @@ std::size_t expected_rows(const CfiSources& sources, const BuildLimits& limits) 
   return std::min((sources.eh_frame.bytes.size() + sources.debug_frame.bytes.size()) / 4 + 64, limits.rows);
 }
 
-std::vector<IndexedFde> index_go(std::span<const GoPcsp::Function> functions, elf::ElfAddress base) {
+template <typename Function>
+std::vector<IndexedFde> index_functions(const std::vector<Function>& functions, RowSource source,
+                                        elf::ElfAddress base) {
   std::vector<IndexedFde> entries;
   entries.reserve(functions.size());
-  for (const GoPcsp::Function& function : functions) {
+  for (const Function& function : functions) {
     entries.push_back({static_cast<std::uint32_t>(function.start - base.value),
                        static_cast<std::uint32_t>(function.end - base.value),
-                       static_cast<std::uint32_t>(entries.size()), RowSource::kGo});
+                       static_cast<std::uint32_t>(entries.size()), source});
   }
   return entries;
 }
@@ -160,10 +163,16 @@ Result<UnwindTable> build_segment(const elf::ElfFile& file, const elf::Segment& 
   std::vector<IndexedFde> fdes = index_fdes(eh_frame, base, segment.address, limit, stats);
   fdes = fill_gaps(std::move(fdes), index_fdes(debug_frame, base, segment.address, limit, stats));
 
+  const auto sframe = Sframe::open(file);
+  std::vector<Sframe::Function> sframe_functions;
+  if (sframe) {
+    sframe_functions = sframe->functions(segment.address.value, limit.value);
+    fdes = fill_gaps(std::move(fdes), index_functions(sframe_functions, RowSource::kSframe, base));
+  }
   std::vector<GoPcsp::Function> go_functions;
   if (go != nullptr) {
     go_functions = go->functions(segment.address.value, limit.value);
-    fdes = fill_gaps(index_go(go_functions, base), fdes);
+    fdes = fill_gaps(index_functions(go_functions, RowSource::kGo, base), fdes);
     stats.functions += go_functions.size();
   }
 
@@ -178,6 +187,8 @@ Result<UnwindTable> build_segment(const elf::ElfFile& file, const elf::Segment& 
     gaps.fill(done, start, done != segment.address.value, rows);
     if (fde.source == RowSource::kGo) {
       go->append(go_functions[fde.offset], start, stop, rows);
+    } else if (fde.source == RowSource::kSframe) {
+      sframe->append(sframe_functions[fde.offset], start, stop, rows);
     } else {
       (fde.source == RowSource::kDebugFrame ? debug_runner : eh_runner).run(fde, start, stop, rows);
     }

@@ -38,7 +38,7 @@ class Process : public WalkSource {
     if (jit && pc >= 0x7000 && pc < 0x8000) {
       return CodePlace{};
     }
-    return pc < end ? std::optional(CodePlace{tables.find({pc}), {pc}}) : std::nullopt;
+    return pc < end ? std::optional(CodePlace{std::nullopt, tables.find({pc}), {pc}}) : std::nullopt;
   }
 };
 
