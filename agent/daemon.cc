@@ -44,6 +44,7 @@ Result<SessionOptions> session_options(const config::Config& config) {
   SessionOptions options;
   options.sampler.frequency = static_cast<int>(config.sampling.rate);
   options.sampler.kernel_stacks = config.sampling.kernel_stacks;
+  options.table_budget = config.unwind.table_budget;
   if (!config.sampling.pids.empty()) {
     options.sampler.filter = FILTER_PIDS;
     options.sampler.follow_children = true;

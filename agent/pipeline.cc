@@ -14,26 +14,49 @@ namespace {
 
 constexpr std::chrono::milliseconds kQueueWait{100};
 
+// At the end, for the tables that the last samples wait for.
+constexpr std::uint64_t kLastTablesNs = 5'000'000'000;
+
 std::string_view comm_of(const sample_record& record) {
   return {record.comm, ::strnlen(record.comm, sizeof(record.comm))};
 }
 
 // The record's own counts must agree with its size: the pipeline trusts no length twice.
 bool well_formed(const sample_record& record, ByteView frames) {
-  const std::size_t expected =
-      (record.flags & SAMPLE_HAS_STACK) != 0 ? std::size_t{record.kernel_frames} + record.user_frames : 0;
-  return record.kernel_frames <= MAX_KERNEL_FRAMES && record.user_frames <= MAX_USER_FRAMES &&
-         record.user_end < STAT_COUNT && frames.size() == expected * sizeof(std::uint64_t);
+  if (record.kernel_frames > MAX_KERNEL_FRAMES || record.user_frames > MAX_USER_FRAMES ||
+      record.user_end >= STAT_COUNT) {
+    return false;
+  }
+  const std::size_t kernel_bytes = record.kernel_frames * sizeof(std::uint64_t);
+  if ((record.flags & SAMPLE_STACK_COPY) != 0) {
+    return frames.size() >= kernel_bytes + sizeof(user_stack_copy);
+  }
+  const bool whole = (record.flags & SAMPLE_HAS_STACK) != 0;
+  return frames.size() == (whole ? kernel_bytes + record.user_frames * sizeof(std::uint64_t) : 0);
 }
 
 }  // namespace
 
-Pipeline::Pipeline(Sampler& sampler, BatchQueue& queue, StatCounters& stats, ProcessFilter filter)
+Pipeline::Pipeline(Sampler& sampler, BatchQueue& queue, StatCounters& stats, ProcessFilter filter,
+                   std::uint64_t table_budget)
     : sampler_(sampler),
       queue_(queue),
       stats_(stats),
       filter_(std::move(filter)),
       processes_table_({}, binaries_),
+      tables_(sampler.map_fd(SamplerMap::kRowSlabs), sampler.map_fd(SamplerMap::kChunkSlabs), table_budget),
+      process_maps_(sampler.map_fd(SamplerMap::kMapBlocks), processes_table_, tables_),
+      copies_(processes_table_, tables_,
+              [this](CopiedSample& sample, const WalkedStack& walked) {
+                StackCache::RawStack stack;
+                stack.kernel_frames = static_cast<std::uint16_t>(sample.kernel_frames.size());
+                stack.user_end = walked.end;
+                stack.addresses = sample.kernel_frames;
+                stack.addresses.insert(stack.addresses.end(), walked.frames.begin(), walked.frames.end());
+                const std::uint64_t hash = ::XXH3_64bits(stack.addresses.data(), stack.addresses.size() * 8);
+                stats_.add(static_cast<stat_id>(walked.end), walked.end == 0 ? 0 : 1);
+                deliver(sample.record, sample.process, hash, stack);
+              }),
       window_(wall_now(), monotonic_now()) {}
 
 Pipeline::~Pipeline() = default;
@@ -52,11 +75,27 @@ void Pipeline::run() {
     } else if (queue_.closed()) {
       break;
     }
+    use_finished_tables();
+    process_maps_.flush();
     answer_cut();
   }
-  apply_until({~std::uint64_t{0}});
   for (const PendingSample& sample : std::exchange(early_, {})) {
+    apply_until({sample.record.time_ns});
     process(sample.record, sample.frames);
+  }
+  apply_until({~std::uint64_t{0}});
+  const MonotonicTime deadline{monotonic_now().ns + kLastTablesNs};
+  while (copies_.waiting() && tables_.building() && monotonic_now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds{5});
+    use_finished_tables();
+  }
+  copies_.retry(true);
+}
+
+void Pipeline::use_finished_tables() {
+  if (tables_.take_finished()) {
+    process_maps_.tables_changed();
+    copies_.retry();
   }
 }
 
@@ -139,21 +178,44 @@ bool Pipeline::wanted(discovery::Process& process, const sample_record& record) 
 }
 
 void Pipeline::process(const sample_record& record, ByteView frames) {
-  const StackCache::RawStack* stack = stacks_.find(record, frames);
+  const bool copied = (record.flags & SAMPLE_STACK_COPY) != 0;
+  const StackCache::RawStack* stack = copied ? nullptr : stacks_.find(record, frames);
   discovery::Process& process = processes_table_.at(static_cast<pid_t>(record.pid), comm_of(record));
   if ((record.flags & SAMPLE_UNDECIDED) != 0 && !wanted(process, record)) {
     stats_.add(STAT_undecided_refused);
     return;
   }
-  if (stack == nullptr) {
+  if (record.address_space != 0) {
+    process_maps_.sampled(process, record.address_space);
+  }
+  if (copied) {
+    take_copy(record, frames, process);
+  } else if (stack != nullptr) {
+    deliver(record, process, record.stack_hash, *stack);
+  } else {
     stats_.add(STAT_stack_unknown);
     sampler_.start_epoch();
-    return;
   }
-  const WindowBuilder::Key key{process.image, record.stack_hash,
-                               ::XXH3_64bits(record.comm, comm_of(record).size())};
+}
+
+void Pipeline::take_copy(const sample_record& record, ByteView bytes, discovery::Process& process) {
+  CopiedSample sample;
+  sample.record = record;
+  sample.kernel_frames.resize(record.kernel_frames);
+  const std::size_t kernel_bytes = record.kernel_frames * sizeof(std::uint64_t);
+  std::memcpy(sample.kernel_frames.data(), bytes.data(), kernel_bytes);
+  std::memcpy(&sample.copy, bytes.data() + kernel_bytes, sizeof(sample.copy));
+  const ByteView stack = slice(bytes, kernel_bytes + sizeof(sample.copy), sample.copy.size);
+  sample.stack.assign(stack.begin(), stack.end());
+  sample.process = process;
+  copies_.take(std::move(sample));
+}
+
+void Pipeline::deliver(const sample_record& record, discovery::Process& process, std::uint64_t stack_hash,
+                       const StackCache::RawStack& stack) {
+  const WindowBuilder::Key key{process.image, stack_hash, ::XXH3_64bits(record.comm, comm_of(record).size())};
   if (!window_.count(key)) {
-    map_frames(process, *stack);
+    map_frames(process, stack);
     SampledProcess sampled;
     sampled.image = process.image;
     if (!window_.has_process(process.image)) {

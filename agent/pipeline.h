@@ -15,9 +15,12 @@
 #include <vector>
 
 #include "agent/batch.h"
+#include "agent/copy_walker.h"
+#include "agent/process_maps.h"
 #include "agent/sampler.h"
 #include "agent/stack_cache.h"
 #include "agent/stats.h"
+#include "agent/table_store.h"
 #include "agent/window.h"
 #include "discovery/processes.h"
 
@@ -32,7 +35,9 @@ struct ProcessFilter {
 class Pipeline {
  public:
   // All references must outlive the pipeline.
-  Pipeline(Sampler& sampler, BatchQueue& queue, StatCounters& stats, ProcessFilter filter);
+  // table_budget: bytes of unwind tables in the kernel.
+  Pipeline(Sampler& sampler, BatchQueue& queue, StatCounters& stats, ProcessFilter filter,
+           std::uint64_t table_budget);
   ~Pipeline();
   Pipeline(const Pipeline&) = delete;
   Pipeline& operator=(const Pipeline&) = delete;
@@ -60,7 +65,11 @@ class Pipeline {
   void apply_until(MonotonicTime time);
   void process(const sample_record& record, ByteView frames);
   bool wanted(discovery::Process& process, const sample_record& record);
+  void take_copy(const sample_record& record, ByteView bytes, discovery::Process& process);
+  void deliver(const sample_record& record, discovery::Process& process, std::uint64_t stack_hash,
+               const StackCache::RawStack& stack);
   void map_frames(discovery::Process& process, const StackCache::RawStack& stack);
+  void use_finished_tables();
   void answer_cut();
 
   Sampler& sampler_;
@@ -69,6 +78,9 @@ class Pipeline {
   ProcessFilter filter_;
   discovery::BinaryTable binaries_;
   discovery::ProcessTable processes_table_;
+  TableStore tables_;
+  ProcessMaps process_maps_;
+  CopyWalker copies_;
   StackCache stacks_;
   WindowBuilder window_;
   std::vector<discovery::SidebandEvent> events_;  // read but not applied, in order of time

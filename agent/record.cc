@@ -125,7 +125,8 @@ std::string Recording::progress_text(Nanoseconds left) const {
 
 void Recording::wait_for_end() {
   ProgressLine line;
-  const MonotonicTime end{monotonic_now().ns + static_cast<std::uint64_t>(options_.duration.count())};
+  const MonotonicTime start = monotonic_now();
+  const MonotonicTime end{start.ns + static_cast<std::uint64_t>(options_.duration.count())};
   while (true) {
     const MonotonicTime now = monotonic_now();
     if (now >= end || interrupts_.raised()) {
@@ -150,7 +151,7 @@ void Recording::wait_for_end() {
     if (command_ended || (!options_.pids.empty() && targets_.empty())) {
       line.clear();
       log::info("{} ended after {}", command_ ? options_.command.front() : "the target",
-                format_duration(options_.duration - left));
+                format_duration(Nanoseconds{static_cast<std::int64_t>(monotonic_now().ns - start.ns)}));
       return;
     }
     line.show(progress_text(left));

@@ -24,9 +24,10 @@ namespace {
 // The inode of the initial PID namespace (PROC_PID_INIT_INO, include/linux/proc_ns.h).
 constexpr std::uint32_t kInitialPidNamespace = 0xEFFFFFFC;
 
-// Room for a quarter of a second of samples at the default rate with long stacks on every CPU.
-constexpr std::size_t kRingBytesPerCpu = 128 << 10;
-constexpr std::size_t kLeastRingBytes = 512 << 10;
+// Room for a tenth of a second, the reader's longest wait, of samples at the default rate that are all copies of large
+// stacks; a woken reader is much faster.
+constexpr std::size_t kRingBytesPerCpu = 256 << 10;
+constexpr std::size_t kLeastRingBytes = 2 << 20;
 constexpr std::size_t kMostRingBytes = 16 << 20;
 
 int log_from_libbpf(libbpf_print_level level, const char* format, va_list args) {
@@ -100,6 +101,8 @@ Result<std::unique_ptr<Sampler>> Sampler::load(const SamplerOptions& options) {
   const std::size_t ring_bytes =
       std::bit_ceil(std::clamp(cpus * kRingBytesPerCpu, kLeastRingBytes, kMostRingBytes));
   ::bpf_map__set_max_entries(skeleton->maps.ring, static_cast<std::uint32_t>(ring_bytes));
+  ::bpf_map__set_max_entries(skeleton->maps.scratches,
+                             static_cast<std::uint32_t>(std::max(1, ::libbpf_num_possible_cpus())));
   sampler_config& config = const_cast<sampler_config&>(skeleton->rodata->config);
   config.pid_namespace_inode = own_pid_namespace();
   config.filter = options.filter;
@@ -161,6 +164,18 @@ const std::string& Sampler::event_name() const {
 }
 int Sampler::ring_fd() const {
   return ::bpf_map__fd(impl_->skeleton_->maps.ring);
+}
+
+int Sampler::map_fd(SamplerMap map) const {
+  switch (map) {
+    case SamplerMap::kRowSlabs:
+      return ::bpf_map__fd(impl_->skeleton_->maps.row_slabs);
+    case SamplerMap::kChunkSlabs:
+      return ::bpf_map__fd(impl_->skeleton_->maps.chunk_slabs);
+    case SamplerMap::kMapBlocks:
+      return ::bpf_map__fd(impl_->skeleton_->maps.map_blocks);
+  }
+  return -1;
 }
 
 void Sampler::add_stats(StatTotals& totals) const {

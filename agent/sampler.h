@@ -24,6 +24,9 @@ struct SamplerOptions {
   std::vector<pid_t> target_pids;  // FILTER_PIDS only: thread groups, in the agent's namespace
 };
 
+// The maps that the walk in the kernel reads and user space writes (bpf/unwind_maps.h).
+enum class SamplerMap { kRowSlabs, kChunkSlabs, kMapBlocks };
+
 // The load happens in load(), sampling from start() to stop(). Map updates and counters() may come from any thread;
 // everything else from the thread that owns it.
 class Sampler {
@@ -42,6 +45,7 @@ class Sampler {
 
   const std::string& event_name() const;
   int ring_fd() const;
+  int map_fd(SamplerMap map) const;
 
   // The kernel's counters, summed over CPUs, added to totals.
   void add_stats(StatTotals& totals) const;

@@ -10,11 +10,12 @@ constexpr std::size_t kQueuedBatches = 150;
 
 }  // namespace
 
-Session::Session(std::unique_ptr<Sampler> sampler, discovery::Sideband sideband, ProcessFilter filter)
+Session::Session(std::unique_ptr<Sampler> sampler, discovery::Sideband sideband, ProcessFilter filter,
+                 std::uint64_t table_budget)
     : sampler_(std::move(sampler)),
       sideband_(std::move(sideband)),
       queue_(kQueuedBatches),
-      pipeline_(*sampler_, queue_, counters_, std::move(filter)) {}
+      pipeline_(*sampler_, queue_, counters_, std::move(filter), table_budget) {}
 
 Session::~Session() {
   if (reader_ != nullptr) {
@@ -32,8 +33,8 @@ Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
   if (!sideband) {
     return std::unexpected(sideband.error());
   }
-  std::unique_ptr<Session> session(
-      new Session(*std::move(sampler), *std::move(sideband), std::move(options.filter)));
+  std::unique_ptr<Session> session(new Session(*std::move(sampler), *std::move(sideband),
+                                               std::move(options.filter), options.table_budget));
   if (auto started = session->sampler_->start(); !started) {
     return std::unexpected(started.error());
   }

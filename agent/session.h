@@ -16,6 +16,7 @@ namespace stoker::agent {
 struct SessionOptions {
   SamplerOptions sampler;
   ProcessFilter filter;
+  std::uint64_t table_budget = 64 << 20;  // bytes of unwind tables in the kernel
 };
 
 class Session {
@@ -36,7 +37,8 @@ class Session {
   Sampler& sampler() { return *sampler_; }
 
  private:
-  Session(std::unique_ptr<Sampler> sampler, discovery::Sideband sideband, ProcessFilter filter);
+  Session(std::unique_ptr<Sampler> sampler, discovery::Sideband sideband, ProcessFilter filter,
+          std::uint64_t table_budget);
 
   StatCounters counters_;
   std::unique_ptr<Sampler> sampler_;

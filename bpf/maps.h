@@ -14,6 +14,11 @@
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
+#include "unwind_maps.h"
+
+static struct walk *walk_state(void);
+#include "walk.h"
+
 const volatile struct sampler_config config = {};
 
 /* Raised by user space at each window's end, and whenever it may have lost a stack: stacks are then sent whole again, so
@@ -67,8 +72,11 @@ struct {
   __uint(max_entries, 16384);
 } pid_verdicts SEC(".maps");
 
-/* MAX_FRAMES rounded up to a power of two, so that one mask bounds any index. */
-enum { FRAME_SLOTS = 1024 };
+/* A power of two above MAX_FRAMES, so that one mask bounds any index; the rest of the room is for a stack's copy. */
+enum {
+  FRAME_SLOTS = 1024,
+  COPY_SLOTS = (MAX_KERNEL_FRAMES * 8 + sizeof(struct user_stack_copy) + STACK_COPY_MAX + 4096) / 8,
+};
 
 /* The mask is written in assembly: the compiler, which knows better, would drop it, and the verifier would not follow. */
 ALWAYS_INLINE u64 frame_slot(u64 index) {
@@ -76,18 +84,42 @@ ALWAYS_INLINE u64 frame_slot(u64 index) {
   return index;
 }
 
-/* One sample being made. A perf event's program never interrupts itself on one CPU, so one per CPU is enough. */
+/* What a walk starts from, by DWARF number; x86-64: pc is number 16. */
+struct user_registers {
+  u64 values[17];
+};
+
+/* One sample being made. A perf event's program never interrupts itself on one CPU, so one per CPU is enough; not a
+ * per-CPU map, whose values may have 32 KiB at the most. */
 struct scratch {
   struct sample_record record;
-  u64 frames[FRAME_SLOTS];
+  u64 frames[COPY_SLOTS];
+  struct user_registers registers;
+  struct walk walk;
 };
 
 struct {
-  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(type, BPF_MAP_TYPE_ARRAY);
   __type(key, u32);
   __type(value, struct scratch);
-  __uint(max_entries, 1);
+  __uint(max_entries, 1); /* set by the loader: possible CPUs */
 } scratches SEC(".maps");
+
+ALWAYS_INLINE struct scratch *this_scratch(void) {
+  u32 cpu = bpf_get_smp_processor_id();
+  return bpf_map_lookup_elem(&scratches, &cpu);
+}
+
+static inline struct walk *walk_state(void) {
+  struct scratch *scratch = this_scratch();
+  return scratch ? &scratch->walk : 0;
+}
+
+/* One step of a 64-bit hash with full avalanche a frame (the finalizer's constants of MurmurHash3, public domain). */
+ALWAYS_INLINE u64 mix(u64 hash, u64 value) {
+  hash = (hash ^ value) * 0xff51afd7ed558ccdull;
+  return hash ^ (hash >> 32);
+}
 
 ALWAYS_INLINE void count(u32 id) {
   u64 *counter = bpf_map_lookup_elem(&stats, &id);

@@ -8,19 +8,13 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* One step of a 64-bit hash with full avalanche a frame (the finalizer's constants of MurmurHash3, public domain). */
-ALWAYS_INLINE u64 mix(u64 hash, u64 value) {
-  hash = (hash ^ value) * 0xff51afd7ed558ccdull;
-  return hash ^ (hash >> 32);
-}
-
 struct hash_walk {
   u64 hash;
   u32 frames;
 };
 
 static long hash_step(u32 index, struct hash_walk *walk) {
-  struct scratch *scratch = bpf_map_lookup_elem(&scratches, &(u32){0});
+  struct scratch *scratch = this_scratch();
   if (!scratch || index >= walk->frames) {
     return 1;
   }
@@ -28,35 +22,29 @@ static long hash_step(u32 index, struct hash_walk *walk) {
   return 0;
 }
 
-ALWAYS_INLINE u64 stack_hash(const struct sample_record *record) {
-  struct hash_walk walk = {.frames = (u32)record->kernel_frames + record->user_frames};
-  walk.hash = mix(record->pid, (u64)record->kernel_frames << 8 | record->user_end);
-  if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_loop)) {
-    bpf_loop(MAX_FRAMES, hash_step, &walk, 0);
-  } else {
-    for (u32 i = 0; i < MAX_FRAMES; i++) {
-      if (hash_step(i, &walk) != 0) {
-        break;
-      }
-    }
-  }
-  return walk.hash ? walk.hash : 1;
+ALWAYS_INLINE u64 kernel_hash(const struct sample_record *record) {
+  struct hash_walk walk = {.hash = mix(record->pid, record->kernel_frames), .frames = record->kernel_frames};
+  bpf_loop(MAX_KERNEL_FRAMES, hash_step, &walk, 0);
+  return walk.hash;
 }
 
 /* Sends the sample, with its frames unless this epoch has seen them. Only what the ring took counts as seen. */
-ALWAYS_INLINE void emit(struct scratch *scratch) {
+ALWAYS_INLINE void emit(struct scratch *scratch, u32 user_bytes) {
   struct sample_record *record = &scratch->record;
-  u64 mark = record->stack_hash ^ (epoch * 0x9e3779b97f4a7c15ull);
-  u32 index = (u32)record->stack_hash & config.seen_mask;
-  u64 *seen = bpf_map_lookup_elem(&seen_stacks, &index);
   u64 size = sizeof(*record);
+  u64 *seen = NULL;
+  u64 mark = 0;
+  if ((record->flags & SAMPLE_STACK_COPY) == 0) {
+    mark = record->stack_hash ^ (epoch * 0x9e3779b97f4a7c15ull);
+    u32 index = (u32)record->stack_hash & config.seen_mask;
+    seen = bpf_map_lookup_elem(&seen_stacks, &index);
+  }
   if (!seen || *seen != mark) {
-    u32 frames = (u32)record->kernel_frames + record->user_frames;
-    if (frames > MAX_FRAMES) {
-      frames = MAX_FRAMES;
-    }
     record->flags |= SAMPLE_HAS_STACK;
-    size += (u64)frames * sizeof(u64);
+    size += (record->kernel_frames & 127) * sizeof(u64) + (user_bytes & 0xffff);
+    if (size > sizeof(*record) + sizeof(scratch->frames)) {
+      size = sizeof(*record) + sizeof(scratch->frames);
+    }
   }
   u64 wakeup = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >= config.wakeup_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
   if (bpf_ringbuf_output(&ring, scratch, size, wakeup) != 0) {
@@ -89,7 +77,7 @@ int sample_cpu(struct bpf_perf_event_data *ctx) {
   if (ids.pid == 0) {
     count(STAT_outside_namespace);
   }
-  struct scratch *scratch = bpf_map_lookup_elem(&scratches, &(u32){0});
+  struct scratch *scratch = this_scratch();
   if (!scratch) {
     count(STAT_no_scratch);
     return 0;
@@ -105,6 +93,7 @@ int sample_cpu(struct bpf_perf_event_data *ctx) {
   record->user_frames = 0;
   record->flags = decision == UNDECIDED ? SAMPLE_UNDECIDED : 0;
   record->user_end = 0;
+  record->address_space = 0;
   bpf_get_current_comm(record->comm, sizeof(record->comm));
 
   if (config.kernel_stacks && !IN_USER_MODE(&ctx->regs)) {
@@ -116,17 +105,20 @@ int sample_cpu(struct bpf_perf_event_data *ctx) {
     }
   }
 
+  u64 hash = kernel_hash(record);
+  u32 user_bytes = 0;
   if (is_kernel_task(task)) {
     record->flags |= SAMPLE_KERNEL_TASK;
   } else {
-    struct user_registers regs;
-    record->user_end = user_registers(ctx, task, &regs) ? walk_user_stack(scratch, &regs) : STAT_cut_no_registers;
+    record->address_space = (u64)BPF_CORE_READ(task, mm);
+    hash = take_user_stack(scratch, ctx, task, hash, &user_bytes);
     if (record->user_end != 0) {
       count(record->user_end);
     }
   }
-  record->stack_hash = stack_hash(record);
-  emit(scratch);
+  hash = mix(hash, record->user_end);
+  record->stack_hash = hash ? hash : 1;
+  emit(scratch, user_bytes);
   return 0;
 }
 

@@ -52,25 +52,30 @@ ALWAYS_INLINE bool is_kernel_task(struct task_struct *task) {
   return (BPF_CORE_READ(task, flags) & PF_KTHREAD) != 0 || !BPF_CORE_READ(task, mm);
 }
 
-/* What a walk starts from. */
-struct user_registers {
-  u64 pc;
-  u64 sp;
-  u64 fp;
-};
-
 #if defined(__TARGET_ARCH_x86)
 #define KERNEL_STACK_SIZE (16 << 10) /* THREAD_SIZE; 32 KiB only under KASAN */
-#define REGS_PC(regs) ((regs)->ip)
-#define REGS_SP(regs) ((regs)->sp)
-#define REGS_FP(regs) ((regs)->bp)
 #define IN_USER_MODE(regs) (((regs)->cs & 3) == 3)
-#elif defined(__TARGET_ARCH_arm64)
-#define KERNEL_STACK_SIZE (16 << 10)
-#define REGS_PC(regs) ((regs)->pc)
-#define REGS_SP(regs) ((regs)->sp)
-#define REGS_FP(regs) ((regs)->regs[29])
-#define IN_USER_MODE(regs) (((regs)->pstate & 0xf) == 0)
+
+#define COPY_REGISTERS(out, read)                                                                              \
+  do {                                                                                                         \
+    (out)->values[0] = read(ax);                                                                               \
+    (out)->values[1] = read(dx);                                                                               \
+    (out)->values[2] = read(cx);                                                                               \
+    (out)->values[3] = read(bx);                                                                               \
+    (out)->values[4] = read(si);                                                                               \
+    (out)->values[5] = read(di);                                                                               \
+    (out)->values[6] = read(bp);                                                                               \
+    (out)->values[7] = read(sp);                                                                               \
+    (out)->values[8] = read(r8);                                                                               \
+    (out)->values[9] = read(r9);                                                                               \
+    (out)->values[10] = read(r10);                                                                             \
+    (out)->values[11] = read(r11);                                                                             \
+    (out)->values[12] = read(r12);                                                                             \
+    (out)->values[13] = read(r13);                                                                             \
+    (out)->values[14] = read(r14);                                                                             \
+    (out)->values[15] = read(r15);                                                                             \
+    (out)->values[16] = read(ip);                                                                              \
+  } while (0)
 #endif
 
 /* Registers of user space: the interrupted ones, or, when the kernel was interrupted, the ones it saved on entry at the
@@ -78,9 +83,8 @@ struct user_registers {
 ALWAYS_INLINE bool user_registers(struct bpf_perf_event_data *ctx, struct task_struct *task,
                                   struct user_registers *out) {
   if (IN_USER_MODE(&ctx->regs)) {
-    out->pc = REGS_PC(&ctx->regs);
-    out->sp = REGS_SP(&ctx->regs);
-    out->fp = REGS_FP(&ctx->regs);
+#define READ_CONTEXT(name) (ctx->regs.name)
+    COPY_REGISTERS(out, READ_CONTEXT);
     return true;
   }
   struct pt_regs *saved;
@@ -90,19 +94,14 @@ ALWAYS_INLINE bool user_registers(struct bpf_perf_event_data *ctx, struct task_s
     char *top = (char *)BPF_CORE_READ(task, stack) + KERNEL_STACK_SIZE;
     saved = (struct pt_regs *)(top - bpf_core_type_size(struct pt_regs));
   }
-  if (!saved) {
+  /* pt_regs begins with the same words on every kernel (the entry code pushes them); what follows them does not matter. */
+  struct bpf_user_regs copy;
+  if (!saved || bpf_probe_read_kernel(&copy, sizeof(copy), saved) != 0) {
     return false;
   }
-#if defined(__TARGET_ARCH_x86)
-  out->pc = BPF_CORE_READ(saved, ip);
-  out->sp = BPF_CORE_READ(saved, sp);
-  out->fp = BPF_CORE_READ(saved, bp);
-#else
-  out->pc = BPF_CORE_READ(saved, pc);
-  out->sp = BPF_CORE_READ(saved, sp);
-  out->fp = BPF_CORE_READ(saved, regs[29]);
-#endif
-  return out->pc != 0;
+#define READ_COPY(name) (copy.name)
+  COPY_REGISTERS(out, READ_COPY);
+  return out->values[16] != 0;
 }
 
 #endif

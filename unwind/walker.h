@@ -42,9 +42,10 @@ constexpr RegisterNames register_names(elf::Machine machine) {
 
 // Where a pc lies.
 struct CodePlace {
-  std::optional<unwind_row> row;       // the row in force, where the source has looked it up itself
-  const UnwindTable* table = nullptr;  // else; null: no file's (JIT, memory that nobody knows): by frame pointer
-  elf::ElfAddress address;             // of the pc, with a table
+  std::optional<unwind_row> row;  // the row in force, where the source has looked it up itself
+  const UnwindTable* table =
+      nullptr;              // else; null: no file's (JIT, memory that nobody knows): by frame pointer
+  elf::ElfAddress address;  // of the pc, with a table
 };
 
 // The process as it was. One walk asks from one thread.

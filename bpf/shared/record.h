@@ -19,6 +19,7 @@ enum {
 enum sample_flags {
   SAMPLE_HAS_STACK = 1,   /* frames follow; without it the stack is the one last sent with the same hash */
   SAMPLE_KERNEL_TASK = 2, /* a kernel thread */
+  SAMPLE_STACK_COPY = 8, /* behind the kernel frames follows a user_stack_copy instead of user frames */
   SAMPLE_UNDECIDED = 4,   /* the filter needs user space's verdict (see FILTER_COMM, FILTER_PROCESS) */
 };
 
@@ -27,6 +28,7 @@ struct sample_record {
   u64 time_ns; /* CLOCK_MONOTONIC */
   u64 stack_hash; /* over pid, user_end and all frames; never 0 */
   u64 cgroup_id;  /* of the v2 hierarchy */
+  u64 address_space; /* the process's mm: changes at exec; 0 for kernel tasks */
   u32 pid;        /* thread group, in the agent's PID namespace; 0 if it has no number there */
   u32 tid;
   u32 cpu;
@@ -37,7 +39,22 @@ struct sample_record {
   u8 reserved[6];
   char comm[COMM_SIZE]; /* of the thread */
 };
-STOKER_ASSERT(sizeof(struct sample_record) == 64, "sample_record has no padding");
+STOKER_ASSERT(sizeof(struct sample_record) == 72, "sample_record has no padding");
+
+/* A stack that the program could not walk: registers of user space by DWARF number, and the stack's top. size bytes of
+ * memory from start on follow. */
+struct user_stack_copy {
+  u64 registers[17]; /* x86-64: rax rdx rcx rbx rsi rdi rbp rsp r8-r15 rip */
+  u64 start;
+  u32 size;
+  u32 reserved;
+};
+STOKER_ASSERT(sizeof(struct user_stack_copy) == 152, "user_stack_copy has no padding");
+
+enum {
+  STACK_COPY_MAX = 32768, /* 100 frames of ordinary size take 10 KiB */
+  RED_ZONE = 128,         /* psABI §3.2.2: data below rsp that is live */
+};
 
 enum filter_mode {
   FILTER_NONE = 0,    /* whole host */

@@ -149,19 +149,25 @@ struct unwind_chunk {
 };
 STOKER_ASSERT(sizeof(struct unwind_chunk) == 8, "a chunk entry is 8 bytes");
 
+/* All ones if a < b, else 0, for values below 2^63. The barrier keeps the compiler from making a branch of it: a verifier
+ * follows both sides of every branch, and a search of nine steps would be 512 paths. */
+static inline u64 unwind_less(u64 a, u64 b) {
+  u64 mask = (u64)((s64)(a - b) >> 63);
+  __asm__ volatile("" : "+r"(mask));
+  return mask;
+}
+
 /* Index in rows[] of the row in force at an address whose low 16 bits are given, among rows [low, low +
  * count); low + count <= UNWIND_BLOCK_ROWS. The masks change nothing; they show the verifier that no read
  * leaves the block. */
 static inline u32 unwind_find_row(const struct unwind_row* rows, u32 low, u32 count, u16 address) {
-  u32 at = low;
-  u32 end = low + count;
+  u64 at = low;
+  u64 end = (u64)low + count;
   for (u32 step = UNWIND_BLOCK_ROWS / 2; step != 0; step >>= 1) {
-    u32 next = at + step;
-    if (next < end && rows[next & (UNWIND_BLOCK_ROWS - 1)].address <= address) {
-      at = next;
-    }
+    u64 next = at + step;
+    at += step & unwind_less(next, end) & ~unwind_less(address, rows[next & (UNWIND_BLOCK_ROWS - 1)].address);
   }
-  return at & (UNWIND_BLOCK_ROWS - 1);
+  return (u32)at & (UNWIND_BLOCK_ROWS - 1);
 }
 
 /* Where in a ucontext (at UNWIND_SIGNAL's base) the registers lie: asm/sigcontext.h, asm/ucontext.h of Linux.

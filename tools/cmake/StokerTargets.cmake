@@ -45,7 +45,8 @@ target_compile_options(stoker_options INTERFACE
   -fno-omit-frame-pointer $<$<NOT:$<CONFIG:Debug>>:-O2> -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
 target_link_options(stoker_options INTERFACE -fuse-ld=lld)
 add_library(stoker_warnings INTERFACE)
-target_compile_options(stoker_warnings INTERFACE -Wall -Wextra -Werror -Wshadow -Wno-missing-field-initializers)
+target_compile_options(stoker_warnings INTERFACE -Wall -Wextra -Werror -Wshadow -Wno-missing-field-initializers
+  -Wno-deprecated-declarations) # libstdc++ 12 deprecates what its own stable_sort uses
 if(STOKER_SANITIZE)
   target_compile_options(stoker_options INTERFACE -fsanitize=${STOKER_SANITIZE} -fno-sanitize-recover=undefined)
   target_link_options(stoker_options INTERFACE -fsanitize=${STOKER_SANITIZE})

@@ -1,0 +1,199 @@
+#include "agent/process_maps.h"
+
+#include <bpf/bpf.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace stoker::agent {
+namespace {
+
+// The segment that a mapping shows: the first that shares file bytes with it. The kernel maps whole pages, so a
+// mapping may begin before its segment.
+const elf::Segment* segment_of(const elf::ElfFile& file, const discovery::Mapping& mapping) {
+  const std::uint64_t first = mapping.offset().value;
+  const std::uint64_t last = first + (mapping.end().value - mapping.start().value);
+  for (const elf::Segment& segment : file.executable_segments()) {
+    if (segment.offset.value < last && segment.offset.value + segment.size > first) {
+      return &segment;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+ProcessMaps::ProcessMaps(int map, discovery::ProcessTable& processes, TableStore& tables)
+    : map_(map), processes_(processes), tables_(tables) {
+  processes_.add_observer(this);
+}
+
+ProcessMaps::~ProcessMaps() {
+  processes_.remove_observer(this);
+}
+
+void ProcessMaps::sampled(discovery::Process& process, std::uint64_t address_space) {
+  Written& written = written_[process.pid];
+  if (written.image != process.image || written.address_space != address_space) {
+    written.image = process.image;
+    written.address_space = address_space;
+    dirty_.insert(process.pid);
+  }
+}
+
+void ProcessMaps::tables_changed() {
+  for (const auto& [pid, written] : written_) {
+    if (written.waits) {
+      dirty_.insert(pid);
+    }
+  }
+}
+
+void ProcessMaps::mappings_changed(const discovery::Process& process) {
+  if (written_.contains(process.pid)) {
+    dirty_.insert(process.pid);
+  }
+}
+
+void ProcessMaps::process_gone(pid_t pid) {
+  const auto found = written_.find(pid);
+  if (found != written_.end()) {
+    remove_blocks(pid, 0, found->second.blocks);
+    release(found->second);
+    written_.erase(found);
+    dirty_.erase(pid);
+  }
+}
+
+void ProcessMaps::flush() {
+  for (const pid_t pid : std::exchange(dirty_, {})) {
+    const auto found = written_.find(pid);
+    if (found != written_.end()) {
+      write(pid, found->second);
+    }
+  }
+}
+
+void ProcessMaps::release(Written& written) {
+  for (FileTables* tables : written.tables) {
+    --tables->users;
+    tables->last_used = monotonic_now();
+  }
+  written.tables.clear();
+}
+
+void ProcessMaps::write(pid_t pid, Written& written) {
+  discovery::Process& process = processes_.at(pid);
+  if (process.image != written.image) {
+    return;  // it has called exec since; its next sample tells the new address space
+  }
+  release(written);
+  written.waits = false;
+  std::vector<discovery::Mapping> mappings;
+  mappings.reserve(process.mappings.size());
+  process.mappings.for_each([&](const discovery::Mapping& mapping) { mappings.push_back(mapping); });
+  std::vector<map_entry> entries;
+  entries.reserve(mappings.size());
+  for (const discovery::Mapping& mapping : mappings) {
+    entries.push_back(entry_of(process, mapping, written));
+  }
+  const std::uint32_t before = written.blocks;
+  written.blocks = write_tree(pid, written.address_space, std::move(entries));
+  remove_blocks(pid, written.blocks, before);
+}
+
+map_entry ProcessMaps::entry_of(discovery::Process& process, const discovery::Mapping& mapping,
+                                Written& written) {
+  map_entry entry{};
+  entry.start = mapping.start().value;
+  entry.end = mapping.end().value;
+  entry.kind = MAP_PENDING;
+  const discovery::MappedFileName& file = processes_.file(mapping.file());
+  elf::BinaryPtr binary = file.binary;
+  if (!file.key.is_file()) {
+    if (file.path != "[vdso]") {
+      entry.kind = file.path == "[vsyscall]" ? MAP_NONE : MAP_FRAME_POINTER;
+      return entry;
+    }
+    binary = processes_.binary(process, mapping);
+  }
+  if (binary == nullptr) {
+    written.waits = true;  // not sampled yet: the first sample there opens it
+    return entry;
+  }
+  FileTables& tables = tables_.of(*binary);
+  if (tables.state == TableState::kUnusable) {
+    entry.kind = MAP_NONE;
+    return entry;
+  }
+  const elf::Segment* const segment =
+      tables.state == TableState::kReady ? segment_of(*binary->elf, mapping) : nullptr;
+  if (tables.state == TableState::kReady && segment == nullptr) {
+    entry.kind = MAP_NONE;
+    return entry;
+  }
+  if (segment == nullptr) {
+    written.waits = true;
+    return entry;
+  }
+  const TablePlace* const place = tables.find(segment->address);
+  if (place == nullptr) {
+    entry.kind = MAP_NONE;
+    return entry;
+  }
+  // elf = run - start + offset - segment.offset + segment.address
+  entry.bias = entry.start - mapping.offset().value + segment->offset.value - segment->address.value;
+  entry.table_start = place->start.value;
+  entry.first_chunk = place->first_chunk;
+  entry.chunks = place->chunks;
+  entry.chunk_shift = place->chunk_shift;
+  entry.kind = MAP_TABLE;
+  if (std::ranges::find(written.tables, &tables) == written.tables.end()) {
+    ++tables.users;
+    written.tables.push_back(&tables);
+  }
+  return entry;
+}
+
+// Leaves first, then level by level up, the root last as block 0: whoever reads meanwhile finds the old tree or
+// nothing, never half of the new. Returns how many blocks there are.
+std::uint32_t ProcessMaps::write_tree(pid_t pid, std::uint64_t address_space,
+                                      std::vector<map_entry> entries) {
+  std::uint32_t next = 1;
+  while (entries.size() > MAP_BLOCK_ENTRIES) {
+    std::vector<map_entry> parents;
+    for (std::size_t first = 0; first < entries.size(); first += MAP_BLOCK_ENTRIES) {
+      const auto block =
+          std::span(entries).subspan(first, std::min<std::size_t>(MAP_BLOCK_ENTRIES, entries.size() - first));
+      map_entry parent{};
+      parent.start = block.front().start;
+      parent.end = block.back().end;
+      parent.kind = MAP_INDEX;
+      parent.first_chunk = next;
+      put(pid, next++, address_space, block);
+      parents.push_back(parent);
+    }
+    entries = std::move(parents);
+  }
+  put(pid, 0, address_space, entries);
+  return next;
+}
+
+void ProcessMaps::put(pid_t pid, std::uint32_t number, std::uint64_t address_space,
+                      std::span<const map_entry> entries) {
+  const map_block_key key{static_cast<std::uint32_t>(pid), number};
+  map_block block{};
+  block.address_space = address_space;
+  block.count = static_cast<std::uint32_t>(entries.size());
+  std::ranges::copy(entries, block.entries);
+  ::bpf_map_update_elem(map_, &key, &block, BPF_ANY);
+}
+
+void ProcessMaps::remove_blocks(pid_t pid, std::uint32_t from, std::uint32_t to) {
+  for (std::uint32_t number = from; number < to; ++number) {
+    const map_block_key key{static_cast<std::uint32_t>(pid), number};
+    ::bpf_map_delete_elem(map_, &key);
+  }
+}
+
+}  // namespace stoker::agent

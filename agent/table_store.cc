@@ -1,0 +1,142 @@
+#include "agent/table_store.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/thread.h"
+
+namespace stoker::agent {
+namespace {
+
+constexpr std::size_t kMostRequests = 4096;
+
+}  // namespace
+
+const TablePlace* FileTables::find(elf::ElfAddress address) const {
+  const auto holds = [address](const TablePlace& place) {
+    return address >= place.start && address < place.end;
+  };
+  const auto found = std::ranges::find_if(segments, holds);
+  return found == segments.end() ? nullptr : &*found;
+}
+
+TableStore::TableStore(int row_slabs, int chunk_slabs, std::uint64_t budget)
+    : slabs_(row_slabs, chunk_slabs, budget), requests_(kMostRequests) {
+  thread_ = start_thread("tables", [this] { run(); });
+}
+
+TableStore::~TableStore() {
+  requests_.close();
+}
+
+TableStore::Key TableStore::key_of(const elf::Binary& binary) {
+  const bool file = binary.identity.inode != 0;
+  return {binary.identity, file ? std::string() : binary.path + '\0' + binary.build_id};
+}
+
+FileTables& TableStore::of(const elf::Binary& binary) {
+  return files_[key_of(binary)];
+}
+
+void TableStore::request(const elf::BinaryPtr& binary) {
+  FileTables& file = of(*binary);
+  if (file.state != TableState::kUnknown || monotonic_now() < file.retry_at) {
+    return;
+  }
+  if (binary->elf == nullptr) {
+    file.state = TableState::kUnusable;
+    return;
+  }
+  if (requests_.push(elf::BinaryPtr(binary))) {
+    file.state = TableState::kBuilding;
+    ++building_;
+  }
+}
+
+void TableStore::run() {
+  while (true) {
+    auto binary = requests_.pop(std::chrono::seconds{1});
+    if (!binary) {
+      if (requests_.closed()) {
+        return;
+      }
+      continue;
+    }
+    auto tables = unwind::build_tables(*(*binary)->elf);
+    (*binary)->elf->drop_pages();
+    const std::lock_guard lock(finished_mutex_);
+    finished_.push_back({key_of(**binary), std::move(tables)});
+  }
+}
+
+bool TableStore::take_finished() {
+  std::vector<Finished> finished;
+  {
+    const std::lock_guard lock(finished_mutex_);
+    finished.swap(finished_);
+  }
+  for (const Finished& one : finished) {
+    FileTables& file = files_[one.key];
+    --building_;
+    if (!one.tables) {
+      file.state = TableState::kUnusable;
+      log::debug("{}", one.tables.error().message());
+    } else if (place(file, *one.tables)) {
+      file.state = TableState::kReady;
+    } else {
+      file.state = TableState::kUnknown;
+      file.retry_at = {monotonic_now().ns + 2 * RangeAllocator::kGraceNs};
+    }
+  }
+  return !finished.empty();
+}
+
+bool TableStore::place(FileTables& file, const unwind::UnwindTables& tables) {
+  const MonotonicTime now = monotonic_now();
+  for (const unwind::UnwindTable& table : tables.segments) {
+    while (true) {
+      auto placed = slabs_.add(table, now);
+      if (!placed) {
+        log::warning("{}", placed.error().message());
+      } else if (*placed) {
+        file.segments.push_back(**placed);
+        break;
+      }
+      if (!placed || !evict_one(now)) {
+        for (const TablePlace& segment : file.segments) {
+          slabs_.remove(segment, now);
+        }
+        file.segments.clear();
+        return false;
+      }
+    }
+  }
+  file.last_used = now;
+  return true;
+}
+
+bool TableStore::evict_one(MonotonicTime now) {
+  FileTables* oldest = nullptr;
+  for (auto& [key, file] : files_) {
+    if (file.state == TableState::kReady && file.users == 0 &&
+        (oldest == nullptr || file.last_used < oldest->last_used)) {
+      oldest = &file;
+    }
+  }
+  if (oldest == nullptr) {
+    return false;
+  }
+  for (const TablePlace& segment : oldest->segments) {
+    slabs_.remove(segment, now);
+  }
+  oldest->segments.clear();
+  oldest->state = TableState::kUnknown;
+  return true;
+}
+
+unwind_row TableStore::row(const FileTables& tables, elf::ElfAddress address) const {
+  const TablePlace* const place = tables.find(address);
+  return place == nullptr ? unwind_row{} : slabs_.find(*place, address);
+}
+
+}  // namespace stoker::agent

@@ -1,0 +1,88 @@
+// Unwind tables on demand: which files have one in the kernel, and the thread that builds the others.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "agent/table_slabs.h"
+#include "base/bounded_queue.h"
+#include "base/error.h"
+#include "elf/binary.h"
+#include "unwind/table_builder.h"
+
+namespace stoker::agent {
+
+enum class TableState : std::uint8_t {
+  kUnknown,   // nobody asked yet, evicted, or no room at the moment
+  kBuilding,  // its file is being read on the `tables` thread
+  kReady,
+  kUnusable,  // no ELF file that we read
+};
+
+// One file's tables: one for each executable segment.
+struct FileTables {
+  TableState state = TableState::kUnknown;
+  std::vector<TablePlace> segments;
+  std::uint32_t users = 0;  // processes whose mappings in the kernel refer to it
+  MonotonicTime last_used;
+  MonotonicTime retry_at;  // after there was no room
+
+  const TablePlace* find(elf::ElfAddress address) const;
+};
+
+// Pipeline thread, but for the building itself, which is the `tables` thread's: reading a large file's .eh_frame takes
+// a tenth of a second, during which samples of it come as copies of the stack. What crosses: Binaries to it, finished
+// tables back. Tables are shared by all processes and evicted under the budget, the least recently used first of those
+// that no process uses.
+class TableStore {
+ public:
+  TableStore(int row_slabs, int chunk_slabs, std::uint64_t budget);
+  ~TableStore();
+  TableStore(const TableStore&) = delete;
+  TableStore& operator=(const TableStore&) = delete;
+
+  // Never changes place while the store lives; unknown ones are kUnknown.
+  FileTables& of(const elf::Binary& binary);
+  // Begins to build, unless that was done before. Binaries without elf become kUnusable at once.
+  void request(const elf::BinaryPtr& binary);
+  // Writes what was built into the kernel. Returns whether any state has changed.
+  bool take_finished();
+  bool building() const { return building_ != 0; }
+
+  unwind_row row(const FileTables& tables, elf::ElfAddress address) const;
+  std::uint64_t bytes() const { return slabs_.bytes(); }
+
+ private:
+  // The same file has the same tables even if its Binary was dropped and made anew.
+  struct Key {
+    elf::FileIdentity identity;
+    std::string name;  // of what is no file (vDSO)
+    auto operator<=>(const Key&) const = default;
+  };
+  struct Finished {
+    Key key;
+    Result<unwind::UnwindTables> tables;
+  };
+
+  static Key key_of(const elf::Binary& binary);
+  void run();
+  bool place(FileTables& file, const unwind::UnwindTables& tables);
+  bool evict_one(MonotonicTime now);
+
+  TableSlabs slabs_;
+  std::map<Key, FileTables> files_;
+  std::size_t building_ = 0;
+  BoundedQueue<elf::BinaryPtr> requests_;
+  std::mutex finished_mutex_;
+  std::vector<Finished> finished_;
+  std::jthread thread_;
+};
+
+}  // namespace stoker::agent
