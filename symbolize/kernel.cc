@@ -126,9 +126,11 @@ void KernelSymbols::sort() {
   const auto key = [this](const Entry& entry) {
     const std::string_view text = name(entry);
     const std::size_t underscores = std::min(text.find_first_not_of('_'), text.size());
-    return std::tuple(entry.address, text.empty(), underscores, text.size(), text);
+    return std::tuple(text.empty(), underscores, text.size(), text);
   };
-  std::ranges::sort(entries_, [&](const Entry& a, const Entry& b) { return key(a) < key(b); });
+  std::ranges::sort(entries_, [&](const Entry& a, const Entry& b) {
+    return a.address != b.address ? a.address < b.address : key(a) < key(b);
+  });
   const auto needless = std::ranges::unique(entries_, [](const Entry& a, const Entry& b) {
     return a.address == b.address || (a.name == 0 && b.name == 0);
   });
