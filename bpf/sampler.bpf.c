@@ -8,24 +8,16 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-struct hash_walk {
-  u64 hash;
-  u32 frames;
-};
-
-static long hash_step(u32 index, struct hash_walk *walk) {
-  struct scratch *scratch = this_scratch();
-  if (!scratch || index >= walk->frames) {
-    return 1;
+/* Over the kernel frames; each user frame adds itself as it is taken. */
+ALWAYS_INLINE u64 kernel_hash(const struct scratch *scratch) {
+  u64 hash = mix(scratch->record.pid, scratch->record.kernel_frames);
+  for (u32 i = 0; i < MAX_KERNEL_FRAMES; i++) {
+    if (i >= scratch->record.kernel_frames) {
+      break;
+    }
+    hash = mix(hash, scratch->frames[i]);
   }
-  walk->hash = mix(walk->hash, scratch->frames[frame_slot(index)]);
-  return 0;
-}
-
-ALWAYS_INLINE u64 kernel_hash(const struct sample_record *record) {
-  struct hash_walk walk = {.hash = mix(record->pid, record->kernel_frames), .frames = record->kernel_frames};
-  bpf_loop(MAX_KERNEL_FRAMES, hash_step, &walk, 0);
-  return walk.hash;
+  return hash;
 }
 
 /* Sends the sample, with its frames unless this epoch has seen them. Only what the ring took counts as seen. */
@@ -105,19 +97,18 @@ int sample_cpu(struct bpf_perf_event_data *ctx) {
     }
   }
 
-  u64 hash = kernel_hash(record);
+  record->stack_hash = kernel_hash(scratch);
   u32 user_bytes = 0;
   if (is_kernel_task(task)) {
     record->flags |= SAMPLE_KERNEL_TASK;
   } else {
     record->address_space = (u64)BPF_CORE_READ(task, mm);
-    hash = take_user_stack(scratch, ctx, task, hash, &user_bytes);
+    user_bytes = take_user_stack(scratch, ctx, task);
     if (record->user_end != 0) {
       count(record->user_end);
     }
   }
-  hash = mix(hash, record->user_end);
-  record->stack_hash = hash ? hash : 1;
+  record->stack_hash = mix(record->stack_hash, record->user_end) | 1;
   emit(scratch, user_bytes);
   return 0;
 }

@@ -5,29 +5,18 @@
 
 #include "task.h"
 
-struct walk_loop {
-  u32 frames; /* taken so far */
-  enum walk_result result;
-  u64 hash;
-};
-
-/* Takes the frame at walk.pc, then steps to its caller. */
-static long walk_one(u32 index, struct walk_loop *loop) {
+/* Takes the frame at walk.pc as number `taken`, then steps to its caller. Gives enum walk_result. */
+WALK_PART int walk_one(u32 taken) {
   struct scratch *scratch = this_scratch();
   if (!scratch) {
-    return 1;
+    return WALK_ENDS;
   }
   struct walk *w = &scratch->walk;
-  if (loop->frames >= MAX_USER_FRAMES) {
-    loop->result = walk_cut(w, STAT_cut_depth);
-    return 1;
-  }
   u64 frame = w->exact ? w->pc | FRAME_EXACT : w->pc;
-  scratch->frames[frame_slot(scratch->record.kernel_frames + loop->frames)] = frame;
-  loop->hash = mix(loop->hash, frame);
-  loop->frames++;
-  loop->result = walk_step();
-  return loop->result != WALK_GOES_ON;
+  scratch->frames[frame_slot(scratch->record.kernel_frames + taken)] = frame;
+  scratch->record.stack_hash = mix(scratch->record.stack_hash, frame);
+  scratch->record.user_frames = taken + 1;
+  return walk_step();
 }
 
 /* Registers and the top of the stack, behind the kernel frames: enough to walk it in user space. Returns their size. */
@@ -62,20 +51,18 @@ WALK_PART int copy_user_stack(void) {
   return sizeof(*copy) + size;
 }
 
-/* Appends the user stack to the kernel frames and finishes the record but for its hash, which it returns: 0 for a copy.
- * bytes: how much follows the kernel frames. */
-ALWAYS_INLINE u64 take_user_stack(struct scratch *scratch, struct bpf_perf_event_data *ctx, struct task_struct *task,
-                                  u64 hash, u32 *bytes) {
+/* Appends the user stack to the kernel frames, or sets SAMPLE_STACK_COPY. Returns how many bytes follow the kernel
+ * frames. */
+ALWAYS_INLINE u32 take_user_stack(struct scratch *scratch, struct bpf_perf_event_data *ctx, struct task_struct *task) {
   struct sample_record *record = &scratch->record;
   struct walk *w = &scratch->walk;
   struct user_registers *regs = &scratch->registers;
-  *bytes = 0;
   if (!user_registers(ctx, task, regs)) {
     record->user_end = STAT_cut_no_registers;
-    return hash;
+    return 0;
   }
+  int result = WALK_PENDING;
   const struct map_block *root = walk_map_block(record->pid, 0);
-  struct walk_loop loop = {.hash = hash, .result = WALK_PENDING};
   if (root && root->address_space == record->address_space) {
     for (u32 i = 0; i < REG_COUNT; i++) {
       w->regs[i] = regs->values[i];
@@ -85,22 +72,27 @@ ALWAYS_INLINE u64 take_user_stack(struct scratch *scratch, struct bpf_perf_event
     w->known = 0xffff;
     w->pid = record->pid;
     w->exact = 1;
-    w->end = 0;
+    w->end = STAT_cut_depth;
     w->mapping.start = 0;
     w->mapping.end = 0;
     w->window_size = 0;
-    bpf_loop(MAX_USER_FRAMES + 1, walk_one, &loop, 0);
+    /* A plain loop: its body is one call of a function that the verifier looks at by itself, so the 512 rounds cost it
+     * little, on every kernel. bpf_loop would want a callback, which kernels before 5.13 refuse to see at all. */
+    for (u32 i = 0; i < MAX_USER_FRAMES; i++) {
+      result = walk_one(i);
+      if (result != WALK_GOES_ON) {
+        break;
+      }
+    }
   }
-  if (loop.result == WALK_PENDING) {
+  if (result == WALK_PENDING) {
     record->flags |= SAMPLE_STACK_COPY;
-    *bytes = copy_user_stack();
+    record->user_frames = 0;
     count(STAT_stack_copies);
-    return 0;
+    return copy_user_stack();
   }
-  record->user_frames = loop.frames;
   record->user_end = w->end;
-  *bytes = loop.frames * sizeof(u64);
-  return loop.hash;
+  return record->user_frames * sizeof(u64);
 }
 
 #endif

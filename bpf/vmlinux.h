@@ -63,7 +63,6 @@ enum {
 /* Present in BTF where the helper is: bpf_core_enum_value_exists asks. */
 enum bpf_func_id {
   BPF_FUNC_task_pt_regs = 175,
-  BPF_FUNC_loop = 181,
 };
 
 /* uapi: layouts that never change. The context of a perf event's program must be read in whole words, and CO-RE would

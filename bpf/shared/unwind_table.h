@@ -149,9 +149,10 @@ struct unwind_chunk {
 };
 STOKER_ASSERT(sizeof(struct unwind_chunk) == 8, "a chunk entry is 8 bytes");
 
-/* All ones if a < b, else 0, for values below 2^63. The barrier keeps the compiler from making a branch of it: a verifier
+/* All ones if a < b, else 0, for values below 2^63. The barriers keep the compiler from making a branch of it: a verifier
  * follows both sides of every branch, and a search of nine steps would be 512 paths. */
 static inline u64 unwind_less(u64 a, u64 b) {
+  __asm__ volatile("" : "+r"(a), "+r"(b));
   u64 mask = (u64)((s64)(a - b) >> 63);
   __asm__ volatile("" : "+r"(mask));
   return mask;
