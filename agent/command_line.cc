@@ -1,7 +1,10 @@
 #include "agent/command_line.h"
 
+#include <fmt/ranges.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <functional>
 #include <iostream>
@@ -34,6 +37,37 @@ CLI::Validator validator(Parse parse, const std::string& shown) {
       shown);
 }
 
+// CLI11's own words for wrong names and numbers are for programmers.
+CLI::Validator one_of(const std::vector<std::string>& names) {
+  return CLI::Validator(
+      [names](const std::string& text) {
+        return std::ranges::find(names, text) != names.end()
+                   ? std::string()
+                   : fmt::format("'{}' is none of {}", text, fmt::join(names, ", "));
+      },
+      "NAME");
+}
+
+CLI::Validator pid_validator() {
+  return CLI::Validator(
+      [](const std::string& text) {
+        pid_t pid = 0;
+        const auto [rest, status] = std::from_chars(text.data(), text.data() + text.size(), pid);
+        return status == std::errc{} && rest == text.data() + text.size() && pid > 0
+                   ? std::string()
+                   : fmt::format("bad process id '{}'; give a positive number such as 1234", text);
+      },
+      "PID");
+}
+
+CLI::Validator not_empty(const std::string& what) {
+  return CLI::Validator(
+      [what](const std::string& text) { return text.empty() ? "is empty; give " + what : std::string(); },
+      "TEXT");
+}
+
+const std::vector<std::string> kLevels{"debug", "info", "warning", "error"};
+const std::vector<std::string> kDemangleNames{"none", "simplified", "templates", "full"};
 const std::map<std::string, Demangle> kDemangle{{"none", Demangle::kNone},
                                                 {"simplified", Demangle::kSimplified},
                                                 {"templates", Demangle::kTemplates},
@@ -55,8 +89,7 @@ class CommandLine {
   CommandLine() {
     app_.require_subcommand(1);
     app_.set_help_flag("-h,--help", "Show this help");
-    app_.add_option("--log-level", log_level_, "debug, info, warning or error")
-        ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+    app_.add_option("--log-level", log_level_, "debug, info, warning or error")->check(one_of(kLevels));
     app_.fallthrough();
     add_record();
     add_run();
@@ -67,6 +100,7 @@ class CommandLine {
   }
 
   int run(std::vector<std::string> arguments) {
+    const std::string first = arguments.empty() ? std::string() : arguments.front();
     command_ = split_off_command(arguments);
     const bool separator = !command_.empty();
     try {
@@ -77,6 +111,9 @@ class CommandLine {
       return kSuccess;
     } catch (const CLI::ParseError& error) {
       const auto chosen = app_.get_subcommands();
+      if (chosen.empty() && !first.empty()) {
+        return usage(fmt::format("unknown command or option '{}'", first), "");
+      }
       const std::string which = chosen.empty() ? "" : chosen.front()->get_name() + " ";
       return usage(error.what(), which);
     }
@@ -123,6 +160,7 @@ class CommandLine {
   std::string duration_ = "10s";
   std::string frequency_ = "97";
   std::string event_ = "cpu";
+  std::string demangle_ = "full";
 };
 
 void CommandLine::add_record() {
@@ -133,11 +171,14 @@ void CommandLine::add_record() {
   auto* pid =
       record_app->add_option("-p,--pid", record_.pids, "Process (or thread) ids, with all their threads")
           ->delimiter(',')
-          ->check(CLI::PositiveNumber);
+          ->check(pid_validator());
   auto* comm =
-      record_app->add_option("--comm", record_.comm, "Processes whose name matches this regular expression");
-  auto* container = record_app->add_option("--container", record_.container,
-                                           "Processes of the container with this id (or its start)");
+      record_app->add_option("--comm", record_.comm, "Processes whose name matches this regular expression")
+          ->check(not_empty("a regular expression"));
+  auto* container = record_app
+                        ->add_option("--container", record_.container,
+                                     "Processes of the container with this id (or its start)")
+                        ->check(not_empty("the first characters of a container's id"));
   auto* all = record_app->add_flag("-a,--all", record_.all, "The whole host");
   record_app->add_flag("--children", record_.children, "With --pid: descendants too, also future ones")
       ->needs(pid);
@@ -147,15 +188,13 @@ void CommandLine::add_record() {
   record_app->add_option("-F,--frequency", frequency_, "Samples a second on each CPU")
       ->check(validator(parse_frequency, "HZ"))
       ->capture_default_str();
-  record_app->add_option("--event", event_, "What to sample")
-      ->check(CLI::IsMember({"cpu"}))
-      ->capture_default_str();
+  record_app->add_option("--event", event_, "What to sample")->check(one_of({"cpu"}))->capture_default_str();
   record_app->add_option(
       "-o,--output", record_.outputs,
       "File, format by its ending: .pb.gz .html .folded .speedscope.json .svg; may be repeated");
-  record_app->add_option("--demangle", record_.demangle, "none, simplified, templates or full")
-      ->transform(CLI::CheckedTransformer(kDemangle, CLI::ignore_case))
-      ->default_str("full");
+  record_app->add_option("--demangle", demangle_, "none, simplified, templates or full")
+      ->check(one_of(kDemangleNames))
+      ->capture_default_str();
   record_app->add_flag("!--no-kernel", record_.kernel_stacks, "Leave kernel frames out");
   record_app->add_option("--top", record_.rows, "Rows of the table on stdout, 0 for none")
       ->capture_default_str();
@@ -171,6 +210,7 @@ void CommandLine::add_record() {
     record_.command = command_;
     record_.duration = *parse_duration(duration_);
     record_.frequency = *parse_frequency(frequency_);
+    record_.demangle = kDemangle.at(demangle_);
     action_ = [this] { return record(record_); };
   });
 }

@@ -8,6 +8,8 @@
 namespace stoker::agent {
 namespace {
 
+constexpr std::uint64_t kKernelHalf = std::uint64_t{1} << 63;
+
 // The segment that a mapping shows: the first that shares file bytes with it. The kernel maps whole pages, so a
 // mapping may begin before its segment.
 const elf::Segment* segment_of(const elf::ElfFile& file, const discovery::Mapping& mapping) {
@@ -91,7 +93,12 @@ void ProcessMaps::write(pid_t pid, Written& written) {
   written.waits = false;
   std::vector<discovery::Mapping> mappings;
   mappings.reserve(process.mappings.size());
-  process.mappings.for_each([&](const discovery::Mapping& mapping) { mappings.push_back(mapping); });
+  process.mappings.for_each([&](const discovery::Mapping& mapping) {
+    // [vsyscall] lies in the kernel's half, where the kernel side's search does not look (unwind_less).
+    if (mapping.start().value < kKernelHalf) {
+      mappings.push_back(mapping);
+    }
+  });
   std::vector<map_entry> entries;
   entries.reserve(mappings.size());
   for (const discovery::Mapping& mapping : mappings) {
@@ -112,7 +119,7 @@ map_entry ProcessMaps::entry_of(discovery::Process& process, const discovery::Ma
   elf::BinaryPtr binary = file.binary;
   if (!file.key.is_file()) {
     if (file.path != "[vdso]") {
-      entry.kind = file.path == "[vsyscall]" ? MAP_NONE : MAP_FRAME_POINTER;
+      entry.kind = MAP_FRAME_POINTER;
       return entry;
     }
     binary = processes_.binary(process, mapping);

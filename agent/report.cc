@@ -35,6 +35,12 @@ int report(const ReportOptions& options) {
 }
 
 int diff(const DiffOptions& options) {
+  if (!options.output.empty()) {
+    if (auto format = profile::format_for(options.output); !format) {
+      log::error("{}", format.error().message());
+      return kUsage;
+    }
+  }
   const auto before = read_profile(options.before);
   if (!before) {
     return fail(before.error());
