@@ -129,6 +129,22 @@ bool GapRules::keeps_frame_pointers(ByteView code) const {
   return setups != 0 && judged.size() / setups <= kBytesPerSetup;
 }
 
+bool GapRules::is_context_start(std::uint64_t start, std::uint64_t end) const {
+  // mov %rbx,%rsp; mov (%rsp),%rdi; test; je; …; hlt, with endbr64 in front or not. Only functions of just these
+  // sizes are looked at: reading every function's first bytes would bring in all of the file's pages.
+  constexpr std::uint64_t kSize = 0x1a;
+  constexpr std::string_view kStart = "\x48\x89\xdc\x48\x8b\x3c\x24"sv;
+  constexpr std::string_view kLandingPad = "\xf3\x0f\x1e\xfa"sv;
+  if (end - start != kSize && end - start != kSize + kLandingPad.size()) {
+    return false;
+  }
+  std::string_view code = as_text(slice(code_, start - segment_.address.value, end - start));
+  if (code.starts_with(kLandingPad)) {
+    code.remove_prefix(kLandingPad.size());
+  }
+  return machine_ == elf::Machine::kX86_64 && code.starts_with(kStart);
+}
+
 void GapRules::fill(std::uint64_t from, std::uint64_t to, bool after_function, RowAppender& out) const {
   const bool at_end = to == segment_.address.value + segment_.size;
   const std::uint64_t aligned = (from + kFunctionAlignment - 1) / kFunctionAlignment * kFunctionAlignment;

@@ -20,6 +20,10 @@ class GapRules {
   // file must outlive the object.
   GapRules(const elf::ElfFile& file, const elf::Segment& segment);
 
+  // Whether a function is glibc's __start_context: makecontext gives its address to a coroutine as return address,
+  // so that its first byte is a root, which no call precedes. Its CFI does not say so.
+  bool is_context_start(std::uint64_t start, std::uint64_t end) const;
+
   // Appends rows for [from, to), in the segment. padding: from is where a function ends, not the segment's start.
   void fill(std::uint64_t from, std::uint64_t to, bool after_function, RowAppender& out) const;
 

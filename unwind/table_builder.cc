@@ -44,6 +44,12 @@ unwind_row unsupported() {
   return row;
 }
 
+unwind_row root() {
+  unwind_row row{};
+  row.rule = UNWIND_END;
+  return row;
+}
+
 // Runs the FDEs of one section. Keeps each CIE's initial state.
 template <typename Arch>
 class FdeRunner {
@@ -184,6 +190,14 @@ Result<UnwindTable> build_segment(const elf::ElfFile& file, const elf::Segment& 
   for (const IndexedFde& fde : fdes) {
     const std::uint64_t start = base.value + fde.start;
     const std::uint64_t stop = base.value + fde.end;
+    if (gaps.is_context_start(start, stop)) {
+      // Callers are looked up one byte before their return address.
+      const std::uint64_t from = std::max(done, start - 1);
+      gaps.fill(done, from, false, rows);
+      rows.append(from, root());
+      done = stop;
+      continue;
+    }
     gaps.fill(done, start, done != segment.address.value, rows);
     if (fde.source == RowSource::kGo) {
       go->append(go_functions[fde.offset], start, stop, rows);

@@ -201,6 +201,20 @@ TEST(TableBuilder, ASignalReturnWithoutCfiIsASignalFrame) {
   EXPECT_EQ(row_at(tables, 0x1209).rule, UNWIND_NONE);
 }
 
+TEST(TableBuilder, TheStartOfACoroutineIsARootFromTheByteBefore) {
+  CfiBytes cfi;
+  const auto cie = cfi.cie({});
+  cfi.fde(cie, 0x1100, 0x73, program({0x0e, 64}));
+  cfi.fde(cie, 0x1180, 0x1a, program({}));
+  MadeElf made = cfi.file();
+  write(made, 0x1180, program({0x48, 0x89, 0xdc, 0x48, 0x8b, 0x3c, 0x24, 0x48, 0x85, 0xff}));
+  const auto tables = tables_of(made);
+  EXPECT_EQ(row_at(tables, 0x1172).rule, UNWIND_RSP);
+  EXPECT_EQ(row_at(tables, 0x117f).rule, UNWIND_END);
+  EXPECT_EQ(row_at(tables, 0x1199).rule, UNWIND_END);
+  EXPECT_EQ(row_at(tables, 0x119a).rule, UNWIND_NONE);
+}
+
 TEST(TableBuilder, CodeThatKeepsFramePointersGoesByThem) {
   MadeElf made;
   for (std::uint64_t at = 0x1000; at < 0x2000; at += 0x100) {
