@@ -85,7 +85,11 @@ def peer_frames(case, addresses, scratch):
 def accept_names(ours, truth):
     """The truth with the function's name for its second part, and with our name where it has a line alone."""
     truth = [[(name.removeprefix("__second_sect_of_"), *rest) for name, *rest in frames] for frames in truth]
-    return [a if len(b) == 1 and b[0][0] == "" and [f[1:3] for f in a] == [b[0][1:3]] else b for a, b in zip(ours, truth)]
+
+    def only_unnamed(mine, frames):
+        return len(mine) == len(frames) == 1 and frames[0][0] == "" and mine[0][1:3] == frames[0][1:3]
+
+    return [mine if only_unnamed(mine, frames) else frames for mine, frames in zip(ours, truth)]
 
 
 def report(name, addresses, ours, truth):
@@ -122,8 +126,9 @@ def main():
 
     failed = []
     answers = {}
+    wanted = {options.only} | {case.same_as for case in cases if case.name == options.only}
     for case in cases:
-        if options.only not in (None, case.name) and options.only not in [c.name for c in cases if c.same_as == case.name]:
+        if options.only and case.name not in wanted:
             continue
         functions = elf_tables.functions(case.symbols or case.path)
         addresses = inside(functions, count, seed=1)
@@ -140,7 +145,8 @@ def main():
         between = outside(functions, count, seed=2)
         if not between:
             continue
-        invented = [a for a, frames in zip(between, our_frames(options.lookup, case, between)) if any(f[0] for f in frames)]
+        answered = zip(between, our_frames(options.lookup, case, between))
+        invented = [address for address, frames in answered if any(frame[0] for frame in frames)]
         if len(invented) > (1 - NOT_INVENTED) * len(between):
             print(f"  {len(invented)} of {len(between)} addresses outside functions are named, as {invented[0]:x}")
             failed.append(case.name + " (outside)")
