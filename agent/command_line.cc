@@ -18,7 +18,9 @@
 #include "agent/options.h"
 #include "agent/record.h"
 #include "agent/report.h"
+#include "agent/symbolize_command.h"
 #include "agent/version.h"
+#include "agent/view.h"
 #include "base/log.h"
 
 namespace stoker::agent {
@@ -94,6 +96,7 @@ class CommandLine {
     add_record();
     add_run();
     add_files();
+    add_symbolize();
     add_doctor();
     add_config();
     add_version();
@@ -111,7 +114,8 @@ class CommandLine {
       return kSuccess;
     } catch (const CLI::ParseError& error) {
       const auto chosen = app_.get_subcommands();
-      if (chosen.empty() && !first.empty()) {
+      // CLI11 only says that a command is required.
+      if (chosen.empty() && !first.empty() && dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
         return usage(fmt::format("unknown command or option '{}'", first), "");
       }
       const std::string which = chosen.empty() ? "" : chosen.front()->get_name() + " ";
@@ -144,6 +148,7 @@ class CommandLine {
   void add_record();
   void add_run();
   void add_files();
+  void add_symbolize();
   void add_doctor();
   void add_config();
   void add_version();
@@ -156,6 +161,8 @@ class CommandLine {
   DaemonOptions run_;
   ReportOptions report_;
   DiffOptions diff_;
+  ViewOptions view_;
+  SymbolizeOptions symbolize_;
   std::string config_file_;
   std::string duration_ = "10s";
   std::string frequency_ = "97";
@@ -229,12 +236,30 @@ void CommandLine::add_files() {
   report_app->add_option("--top", report_.rows, "Rows, 0 for all")->capture_default_str();
   report_app->callback([this] { action_ = [this] { return report(report_); }; });
 
+  CLI::App* view_app = app_.add_subcommand("view", "Show a profile's flame graph in a browser");
+  view_app->add_option("FILE", view_.file, "A pprof file")->required();
+  view_app->add_option("--listen", view_.listen, "Address; port 0 takes a free one")->capture_default_str();
+  view_app->callback([this] { action_ = [this] { return view(view_); }; });
+
   CLI::App* diff_app = app_.add_subcommand("diff", "Show what one profile has more or less than another");
   diff_app->add_option("BEFORE", diff_.before, "A pprof file")->required();
   diff_app->add_option("AFTER", diff_.after, "A pprof file")->required();
   diff_app->add_option("-o,--output", diff_.output, "File, format by its ending; without it: a table");
   diff_app->add_option("--top", diff_.rows, "Rows, 0 for all")->capture_default_str();
   diff_app->callback([this] { action_ = [this] { return diff(diff_); }; });
+}
+
+void CommandLine::add_symbolize() {
+  CLI::App* symbolize_app =
+      app_.add_subcommand("symbolize", "Name addresses of one file: function, file, line, inlined calls");
+  symbolize_app->add_option("FILE", symbolize_.file, "An ELF file")->required();
+  symbolize_app->add_option("ADDRESS", symbolize_.addresses,
+                            "Hex ELF addresses; without any: one a line from stdin");
+  symbolize_app->add_flag("--json", symbolize_.json, "One JSON object a line, frames innermost first");
+  symbolize_app->add_option("--demangle", symbolize_.demangle, "none, simplified, templates or full")
+      ->transform(CLI::CheckedTransformer(kDemangle, CLI::ignore_case))
+      ->default_str("full");
+  symbolize_app->callback([this] { action_ = [this] { return symbolize_file(symbolize_); }; });
 }
 
 void CommandLine::add_doctor() {

@@ -215,6 +215,7 @@ void Daemon::deliver(const Window& window) {
   if (store_ || directory_) {
     keep(window);
   }
+  symbolizer_->drop_pages();
 }
 
 // One profile per process name and container: pids would be a series each on the server.

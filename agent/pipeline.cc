@@ -236,16 +236,23 @@ void Pipeline::map_frames(discovery::Process& process, const StackCache::RawStac
   mapped_.clear();
   for (std::size_t i = 0; i < stack.kernel().size(); ++i) {
     // All but the leaf are return addresses: the call lies before.
-    mapped_.push_back({stack.kernel()[i] - (i == 0 ? 0 : 1), MappedFrame::kNoBinary, FrameKind::kKernel});
+    mapped_.push_back({.address = stack.kernel()[i] - (i == 0 ? 0 : 1), .kind = FrameKind::kKernel});
   }
   for (const std::uint64_t raw : stack.user()) {
     const std::uint64_t run = (raw & FRAME_EXACT) != 0 ? raw & ~FRAME_EXACT : raw - 1;
     const discovery::Resolved resolved = processes_table_.resolve(process, {run});
-    mapped_.push_back(
-        {resolved ? resolved.address.value : run, window_.binary_index(resolved.binary), FrameKind::kNative});
+    MappedFrame frame{.address = run, .binary = window_.binary_index(resolved.binary)};
+    if (resolved) {
+      frame.address = resolved.address.value;
+      if (resolved.binary->elf == nullptr && resolved.binary->path.starts_with('[')) {
+        frame.kind = FrameKind::kRuntime;
+        frame.pid = process.pid;
+      }
+    }
+    mapped_.push_back(frame);
   }
   if (stack.user_end != 0) {
-    mapped_.push_back({stack.user_end, MappedFrame::kNoBinary, FrameKind::kMarker});
+    mapped_.push_back({.address = stack.user_end, .kind = FrameKind::kMarker});
   }
 }
 

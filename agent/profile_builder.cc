@@ -1,6 +1,7 @@
 #include "agent/profile_builder.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 
 #include <algorithm>
@@ -20,7 +21,8 @@ using symbolize::SourceFrame;
 struct FrameHash {
   std::size_t operator()(const MappedFrame& frame) const {
     const std::uint64_t mixed =
-        (frame.address ^ (std::uint64_t{frame.binary} << 40) ^ static_cast<std::uint64_t>(frame.kind)) *
+        (frame.address ^ (std::uint64_t{frame.binary} << 40) ^ (static_cast<std::uint64_t>(frame.pid) << 8) ^
+         static_cast<std::uint64_t>(frame.kind)) *
         0x9e3779b97f4a7c15ull;
     return static_cast<std::size_t>(mixed ^ (mixed >> 32));
   }
@@ -57,6 +59,12 @@ class NamedFrames {
     if (frame.kind == FrameKind::kKernel) {
       keep(symbolizer.symbolize_kernel(frame.address));
       names.module = symbolizer.kernel_module(frame.address);
+    } else if (frame.kind == FrameKind::kRuntime) {
+      const std::string root = fmt::format("/proc/{}/root", frame.pid);
+      struct stat owner{};
+      if (::stat(fmt::format("/proc/{}", frame.pid).c_str(), &owner) == 0) {
+        keep(symbolizer.symbolize_process(frame.pid, owner.st_uid, root, {frame.address}));
+      }
     } else if (frame.kind == FrameKind::kNative && frame.binary != MappedFrame::kNoBinary) {
       keep(symbolizer.symbolize(window.binaries[frame.binary], {frame.address}));
       for (const SourceFrame& source : names.frames) {

@@ -56,8 +56,9 @@ std::uint32_t WindowBuilder::intern_stack(std::span<const MappedFrame> frames) {
   // Field by field: the struct has padding, which is not part of its value.
   std::uint64_t hash = frames.size();
   for (const MappedFrame& frame : frames) {
-    const std::uint64_t words[2] = {
-        frame.address, std::uint64_t{frame.binary} << 8 | static_cast<std::uint64_t>(frame.kind)};
+    const std::uint64_t words[3] = {frame.address,
+                                    std::uint64_t{frame.binary} << 8 | static_cast<std::uint64_t>(frame.kind),
+                                    static_cast<std::uint64_t>(frame.pid)};
     hash = ::XXH3_64bits_withSeed(words, sizeof(words), hash);
   }
   const auto same = [&](std::uint32_t id) {

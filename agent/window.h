@@ -23,11 +23,13 @@ namespace stoker::agent {
 //   kNative  binary (index into Window::binaries; kNoBinary: in no mapping) and address, as Resolved has it
 //   kKernel  address: run address
 //   kMarker  address: the STAT_cut_… that names it
+//   kRuntime code in no file (a JIT's): binary names the memory ("[anon]"), address is the run address, pid whose
 struct MappedFrame {
   static constexpr std::uint32_t kNoBinary = 0xffffffff;
 
   std::uint64_t address = 0;
   std::uint32_t binary = kNoBinary;
+  pid_t pid = 0;
   profile::FrameKind kind = profile::FrameKind::kNative;
   bool operator==(const MappedFrame&) const = default;
 };

@@ -107,6 +107,7 @@ struct Server::State {
   void answer(const httplib::Request& request, httplib::Response& response) const;
 
   Pages pages;
+  std::string document;  // ServerOptions::page
   HttpServer http;
   Address address;
   std::jthread thread;
@@ -143,6 +144,11 @@ void Server::State::answer(const httplib::Request& request, httplib::Response& r
     return;
   }
   const bool reads = request.method == "GET" || request.method == "HEAD";
+  if (reads && request.path == "/" && !document.empty()) {
+    fill({.status = 200, .type = "text/html; charset=utf-8", .body = document}, response);
+    response.headers.erase("Content-Security-Policy");  // it would forbid the document's own script
+    return;
+  }
   const auto page = pages.get(to_request(request));
   if (!page) {
     fill({.status = 404, .body = "no such page; see /\n"}, response);
@@ -189,6 +195,7 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options, const Recen
   }
   auto state = std::make_unique<State>(store, metrics, std::move(options.ready));
   state->address = std::move(*address);
+  state->document = std::move(options.page);
   state->configure();
   errno = 0;
   if (state->address.port == 0) {

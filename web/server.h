@@ -13,6 +13,9 @@ namespace stoker::web {
 
 struct ServerOptions {
   std::string listen = "127.0.0.1:4141";  // host:port or [v6]:port; port 0 takes a free one
+  // Shown as / instead of the live page: a whole document with a content security policy of its own. Empty: the live
+  // page.
+  std::string page;
   // For /-/ready, on any http thread; an error is the reason why not. Empty: always ready.
   std::function<Result<>()> ready;
 };
