@@ -38,7 +38,8 @@ ALWAYS_INLINE void emit(struct scratch *scratch, u32 user_bytes) {
       size = sizeof(*record) + sizeof(scratch->frames);
     }
   }
-  u64 wakeup = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >= config.wakeup_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+  u64 wakeup = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >= config.wakeup_bytes ? BPF_RB_FORCE_WAKEUP
+                                                                                  : BPF_RB_NO_WAKEUP;
   if (bpf_ringbuf_output(&ring, scratch, size, wakeup) != 0) {
     count(STAT_ring_full);
     return;

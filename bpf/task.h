@@ -56,25 +56,25 @@ ALWAYS_INLINE bool is_kernel_task(struct task_struct *task) {
 #define KERNEL_STACK_SIZE (16 << 10) /* THREAD_SIZE; 32 KiB only under KASAN */
 #define IN_USER_MODE(regs) (((regs)->cs & 3) == 3)
 
-#define COPY_REGISTERS(out, read)                                                                              \
-  do {                                                                                                         \
-    (out)->values[0] = read(ax);                                                                               \
-    (out)->values[1] = read(dx);                                                                               \
-    (out)->values[2] = read(cx);                                                                               \
-    (out)->values[3] = read(bx);                                                                               \
-    (out)->values[4] = read(si);                                                                               \
-    (out)->values[5] = read(di);                                                                               \
-    (out)->values[6] = read(bp);                                                                               \
-    (out)->values[7] = read(sp);                                                                               \
-    (out)->values[8] = read(r8);                                                                               \
-    (out)->values[9] = read(r9);                                                                               \
-    (out)->values[10] = read(r10);                                                                             \
-    (out)->values[11] = read(r11);                                                                             \
-    (out)->values[12] = read(r12);                                                                             \
-    (out)->values[13] = read(r13);                                                                             \
-    (out)->values[14] = read(r14);                                                                             \
-    (out)->values[15] = read(r15);                                                                             \
-    (out)->values[16] = read(ip);                                                                              \
+#define COPY_REGISTERS(out, read)  \
+  do {                             \
+    (out)->values[0] = read(ax);   \
+    (out)->values[1] = read(dx);   \
+    (out)->values[2] = read(cx);   \
+    (out)->values[3] = read(bx);   \
+    (out)->values[4] = read(si);   \
+    (out)->values[5] = read(di);   \
+    (out)->values[6] = read(bp);   \
+    (out)->values[7] = read(sp);   \
+    (out)->values[8] = read(r8);   \
+    (out)->values[9] = read(r9);   \
+    (out)->values[10] = read(r10); \
+    (out)->values[11] = read(r11); \
+    (out)->values[12] = read(r12); \
+    (out)->values[13] = read(r13); \
+    (out)->values[14] = read(r14); \
+    (out)->values[15] = read(r15); \
+    (out)->values[16] = read(ip);  \
   } while (0)
 #endif
 

@@ -53,7 +53,8 @@ WALK_PART int copy_user_stack(void) {
 
 /* Appends the user stack to the kernel frames, or sets SAMPLE_STACK_COPY. Returns how many bytes follow the kernel
  * frames. */
-ALWAYS_INLINE u32 take_user_stack(struct scratch *scratch, struct bpf_perf_event_data *ctx, struct task_struct *task) {
+ALWAYS_INLINE u32 take_user_stack(struct scratch *scratch, struct bpf_perf_event_data *ctx,
+                                  struct task_struct *task) {
   struct sample_record *record = &scratch->record;
   struct walk *w = &scratch->walk;
   struct user_registers *regs = &scratch->registers;

@@ -69,7 +69,8 @@ enum bpf_func_id {
  * follow newer kernels in narrowing cs to 16 bits. */
 #if defined(__TARGET_ARCH_x86)
 struct bpf_user_regs {
-  unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp, ss;
+  unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp,
+      ss;
 };
 #elif defined(__TARGET_ARCH_arm64)
 struct bpf_user_regs {
@@ -95,7 +96,8 @@ struct bpf_raw_tracepoint_args {
 /* The kernel's own, inside the kernel's memory: read through CO-RE. */
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-  unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp, ss;
+  unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp,
+      ss;
 };
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {

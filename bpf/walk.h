@@ -39,15 +39,16 @@ enum { REG_RBX = 3, REG_RBP = 6, REG_RSP = 7, REG_R9 = 9, REG_R12 = 12, REG_R15 
 
 enum walk_result {
   WALK_GOES_ON = 0,
-  WALK_ENDS = 1, /* walk.end tells how: 0 at a root, else a STAT_cut_… */
+  WALK_ENDS = 1,    /* walk.end tells how: 0 at a root, else a STAT_cut_… */
   WALK_PENDING = 2, /* a table is missing: to be walked in user space */
 };
 
 struct walk {
   u64 pc;
   u64 regs[REG_COUNT];
-  u64 saved_at[REG_COUNT]; /* not 0: the register's value is in memory there, read only if a rule asks for it */
-  u32 known;               /* bit n: regs[n] or saved_at[n] holds */
+  u64 saved_at
+      [REG_COUNT]; /* not 0: the register's value is in memory there, read only if a rule asks for it */
+  u32 known;       /* bit n: regs[n] or saved_at[n] holds */
   u32 pid;
   u32 exact; /* pc is of the instruction that runs next, not a return address */
   u32 end;
@@ -175,7 +176,8 @@ static inline u32 walk_search_block(const struct map_block *block, u64 address) 
   u64 count = block->count;
   for (u32 step = MAP_BLOCK_ENTRIES / 2; step != 0; step >>= 1) {
     u64 next = at + step;
-    at += step & unwind_less(next, count) & ~unwind_less(address, block->entries[next & (MAP_BLOCK_ENTRIES - 1)].start);
+    at += step & unwind_less(next, count) &
+          ~unwind_less(address, block->entries[next & (MAP_BLOCK_ENTRIES - 1)].start);
   }
   return (u32)at & (MAP_BLOCK_ENTRIES - 1);
 }
@@ -285,13 +287,13 @@ WALK_PART int walk_context(void) {
   for (u32 i = 0; i < 8; i++) {
     w->regs[8 + i] = words[i];
   }
-  w->regs[5] = words[8];       /* rdi */
-  w->regs[4] = words[9];       /* rsi */
+  w->regs[5] = words[8]; /* rdi */
+  w->regs[4] = words[9]; /* rsi */
   w->regs[REG_RBP] = words[10];
   w->regs[REG_RBX] = words[11];
-  w->regs[1] = words[12];      /* rdx */
-  w->regs[0] = words[13];      /* rax */
-  w->regs[2] = words[14];      /* rcx */
+  w->regs[1] = words[12]; /* rdx */
+  w->regs[0] = words[13]; /* rax */
+  w->regs[2] = words[14]; /* rcx */
   w->regs[REG_RSP] = words[15];
   w->pc = words[16];
   for (u32 i = 0; i < REG_COUNT; i++) {
@@ -312,7 +314,8 @@ WALK_PART int walk_jump(void) {
   u16 packed = (u16)row.offset;
   u32 rbp_number = UNWIND_JUMP_RBP(packed);
   u64 rsp, pc, rbp = 0;
-  if (walk_register(w, UNWIND_JUMP_RSP(packed), &rsp) != 0 || walk_register(w, UNWIND_JUMP_PC(packed), &pc) != 0) {
+  if (walk_register(w, UNWIND_JUMP_RSP(packed), &rsp) != 0 ||
+      walk_register(w, UNWIND_JUMP_PC(packed), &pc) != 0) {
     return WALK_ENDS;
   }
   rsp += 8 * (u64)UNWIND_JUMP_WORDS(packed);

@@ -19,17 +19,17 @@ enum {
 enum sample_flags {
   SAMPLE_HAS_STACK = 1,   /* frames follow; without it the stack is the one last sent with the same hash */
   SAMPLE_KERNEL_TASK = 2, /* a kernel thread */
-  SAMPLE_STACK_COPY = 8, /* behind the kernel frames follows a user_stack_copy instead of user frames */
+  SAMPLE_STACK_COPY = 8,  /* behind the kernel frames follows a user_stack_copy instead of user frames */
   SAMPLE_UNDECIDED = 4,   /* the filter needs user space's verdict (see FILTER_COMM, FILTER_PROCESS) */
 };
 
 /* One sample. Followed, if SAMPLE_HAS_STACK, by kernel_frames and then user_frames addresses, leaf first. */
 struct sample_record {
-  u64 time_ns; /* CLOCK_MONOTONIC */
-  u64 stack_hash; /* over pid, user_end and all frames; never 0 */
-  u64 cgroup_id;  /* of the v2 hierarchy */
+  u64 time_ns;       /* CLOCK_MONOTONIC */
+  u64 stack_hash;    /* over pid, user_end and all frames; never 0 */
+  u64 cgroup_id;     /* of the v2 hierarchy */
   u64 address_space; /* the process's mm: changes at exec; 0 for kernel tasks */
-  u32 pid;        /* thread group, in the agent's PID namespace; 0 if it has no number there */
+  u32 pid;           /* thread group, in the agent's PID namespace; 0 if it has no number there */
   u32 tid;
   u32 cpu;
   u16 kernel_frames;
@@ -57,10 +57,11 @@ enum {
 };
 
 enum filter_mode {
-  FILTER_NONE = 0,    /* whole host */
-  FILTER_PIDS = 1,    /* target_pids holds all that match */
-  FILTER_COMM = 2,    /* comm_verdicts: unknown names are sent as undecided until user space has judged them */
-  FILTER_PROCESS = 3, /* pid_verdicts: the same by pid (containers, pods, anything only user space can tell) */
+  FILTER_NONE = 0, /* whole host */
+  FILTER_PIDS = 1, /* target_pids holds all that match */
+  FILTER_COMM = 2, /* comm_verdicts: unknown names are sent as undecided until user space has judged them */
+  FILTER_PROCESS =
+      3, /* pid_verdicts: the same by pid (containers, pods, anything only user space can tell) */
 };
 
 enum verdict { VERDICT_YES = 1, VERDICT_NO = 2 };

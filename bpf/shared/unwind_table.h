@@ -161,7 +161,7 @@ static inline u64 unwind_less(u64 a, u64 b) {
 /* Index in rows[] of the row in force at an address whose low 16 bits are given, among rows [low, low +
  * count); low + count <= UNWIND_BLOCK_ROWS. The masks change nothing; they show the verifier that no read
  * leaves the block. */
-static inline u32 unwind_find_row(const struct unwind_row* rows, u32 low, u32 count, u16 address) {
+static inline u32 unwind_find_row(const struct unwind_row *rows, u32 low, u32 count, u16 address) {
   u64 at = low;
   u64 end = (u64)low + count;
   for (u32 step = UNWIND_BLOCK_ROWS / 2; step != 0; step >>= 1) {
