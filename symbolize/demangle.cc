@@ -134,7 +134,7 @@ std::string demangle(std::string_view name, Demangle level) {
   if (level == Demangle::kNone) {
     return std::string(name);
   }
-  const std::string stem(without_suffix(name));
+  std::string stem(without_suffix(name));
   const bool itanium = stem.starts_with("_Z") || stem.starts_with("__Z");
   if (stem.size() > kLongestMangled || !(itanium || stem.starts_with("_R") || stem.starts_with("_D"))) {
     return stem;
