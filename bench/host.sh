@@ -23,6 +23,7 @@ finish() {
   rm -rf "$scratch"
 }
 trap finish EXIT
+trap 'exit 130' INT TERM
 
 start() {
   "$@" > /dev/null 2>&1 &
