@@ -175,6 +175,23 @@ class LocationTable {
   std::unordered_map<MappedFrame, profile::LocationId, FrameHash> ids_;
 };
 
+// A profile's first mapping is its program's, by pprof's convention: "File:" in reports. A frame of the program itself
+// that is in the profile anyway is added before all others.
+void add_program_first(const Window& window, const Cell& first, LocationTable& locations) {
+  const std::string& exe = window.processes[first.process].exe;
+  for (const Cell& cell : window.cells) {
+    if (cell.process != first.process) {
+      continue;
+    }
+    for (const MappedFrame& frame : window.frames_of(window.stacks[cell.stack])) {
+      if (frame.binary != MappedFrame::kNoBinary && window.binaries[frame.binary]->path == exe) {
+        locations.of(frame);
+        return;
+      }
+    }
+  }
+}
+
 }  // namespace
 
 profile::Profile ProfileBuilder::empty(const Window& window) const {
@@ -215,6 +232,9 @@ std::vector<TargetProfile> ProfileBuilder::build(const Window& window, const Tar
                      .first;
     }
     TargetProfile& to = *targets[position->second.index];
+    if (to.processes.empty()) {
+      add_program_first(window, cell, position->second.locations);
+    }
     if (std::ranges::find(to.processes, cell.process) == to.processes.end()) {
       to.processes.push_back(cell.process);
     }
