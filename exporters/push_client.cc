@@ -148,6 +148,8 @@ Outcome PushClient::push(const std::string& body, std::chrono::milliseconds time
     return answer.size() < kMaxAnswer;
   };
   try {
+    request.start_time_ =
+        std::chrono::steady_clock::now();  // send() alone leaves it at the clock's beginning
     const httplib::Result result = connection_->http->send(request);
     if (!result && status == 0) {
       return no_answer(httplib::to_string(result.error()));

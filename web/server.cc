@@ -40,19 +40,22 @@ struct Address {
 };
 
 Result<Address> parse_address(const std::string& text) {
+  const auto bad = make_error(fmt::format("cannot listen on \"{}\"", text), "it is not an address",
+                              "give it as 127.0.0.1:4141");
   const std::size_t colon = text.rfind(':');
-  std::string_view host = std::string_view(text).substr(0, std::min(colon, text.size()));
+  if (colon == std::string::npos) {
+    return bad;
+  }
+  std::string_view host = std::string_view(text).substr(0, colon);
   if (host.starts_with('[') && host.ends_with(']')) {
     host = host.substr(1, host.size() - 2);
   }
   Address address{.host = std::string(host)};
-  const char* begin = text.data() + std::min(colon, text.size() - 1) + 1;
-  const char* end = text.data() + text.size();
+  const char* const begin = text.data() + colon + 1;
+  const char* const end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(begin, end, address.port);
-  if (colon == std::string::npos || host.empty() || error != std::errc() || stop != end || address.port < 0 ||
-      address.port > 65535) {
-    return make_error(fmt::format("cannot listen on \"{}\"", text), "it is not an address",
-                      "give it as 127.0.0.1:4141");
+  if (host.empty() || error != std::errc() || stop != end || address.port < 0 || address.port > 65535) {
+    return bad;
   }
   return address;
 }

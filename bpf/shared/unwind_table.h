@@ -165,8 +165,10 @@ static inline u32 unwind_find_row(const struct unwind_row *rows, u32 low, u32 co
   u64 at = low;
   u64 end = (u64)low + count;
   for (u32 step = UNWIND_BLOCK_ROWS / 2; step != 0; step >>= 1) {
-    u64 next = at + step;
-    at += step & unwind_less(next, end) & ~unwind_less(address, rows[next & (UNWIND_BLOCK_ROWS - 1)].address);
+    u64 forward =
+        step &
+        unwind_less(at + step, end); /* 0: there is no row that far, the one at hand is looked at again */
+    at += forward & ~unwind_less(address, rows[(at + forward) & (UNWIND_BLOCK_ROWS - 1)].address);
   }
   return (u32)at & (UNWIND_BLOCK_ROWS - 1);
 }
