@@ -159,6 +159,8 @@ elf::BinaryPtr BinaryTable::make(const Candidate& candidate, const FileRequest& 
     binary.build_id = elf->build_id();
     elf->drop_pages();
     binary.elf = std::make_shared<const elf::ElfFile>(*std::move(elf));
+  } else {
+    report_unreadable(elf.error());
   }
   if (!expected.empty() && binary.build_id != expected) {
     // The kernel reads build ids of files that we do not (32-bit ones): its own link is believed without.
@@ -166,9 +168,6 @@ elf::BinaryPtr BinaryTable::make(const Candidate& candidate, const FileRequest& 
       return nullptr;
     }
     binary.build_id = expected;
-  }
-  if (binary.elf == nullptr) {
-    report_unreadable(elf.error());
   }
   binary.root = root_for(candidate, request);
   const elf::FileIdentity identity = binary.identity;

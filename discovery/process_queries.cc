@@ -20,7 +20,7 @@ constexpr int kMostGenerations = 16;
 }  // namespace
 
 const ContainerId& ProcessTable::container(Process& process) {
-  static const ContainerId kNone;
+  static const ContainerId none;
   if (process.container != nullptr) {
     return *process.container;
   }
@@ -33,11 +33,11 @@ const ContainerId& ProcessTable::container(Process& process) {
   for (int i = 0; process.container == nullptr && i < kMostGenerations; ++i) {
     ancestor = find(ancestor->parent);
     if (ancestor == nullptr) {
-      return kNone;
+      return none;
     }
     process.container = ancestor->container != nullptr ? ancestor->container : read_container(*ancestor);
   }
-  return process.container != nullptr ? *process.container : kNone;
+  return process.container != nullptr ? *process.container : none;
 }
 
 std::shared_ptr<const ContainerId> ProcessTable::read_container(const Process& process) {

@@ -79,7 +79,7 @@ struct GoPclntab::Function {
   bool has_tree = false;
 };
 
-std::optional<GoPclntab> GoPclntab::open(std::shared_ptr<const elf::ElfFile> file) {
+std::optional<GoPclntab> GoPclntab::open(const std::shared_ptr<const elf::ElfFile>& file) {
   GoPclntab table;
   for (const char* const name : {".gopclntab", ".data.rel.ro.gopclntab"}) {
     if (const elf::Section* section = file->find_section(name); section != nullptr) {

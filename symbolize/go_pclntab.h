@@ -27,7 +27,7 @@ class GoPclntab {
 
   // Looks in .gopclntab, .data.rel.ro.gopclntab, and, in files with a Go build note or without section
   // headers, in all that is loaded. nullopt when the file is no Go program.
-  static std::optional<GoPclntab> open(std::shared_ptr<const elf::ElfFile> file);
+  static std::optional<GoPclntab> open(const std::shared_ptr<const elf::ElfFile>& file);
 
   // Frames innermost first into out (cleared first). False, and none, between functions and outside Go code.
   bool find(elf::ElfAddress address, std::vector<Frame>& out) const;
