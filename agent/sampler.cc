@@ -72,18 +72,17 @@ std::string load_advice(int code) {
 
 class Sampler::Impl {
  public:
-  Impl(sampler_bpf* skeleton, int frequency)
-      : skeleton_(skeleton), events_(skeleton->progs.sample_cpu, frequency) {}
+  Impl(sampler_bpf* opened, int frequency) : skeleton(opened), events(opened->progs.sample_cpu, frequency) {}
   ~Impl() {
-    events_.stop();
-    ::sampler_bpf__destroy(skeleton_);
+    events.stop();
+    ::sampler_bpf__destroy(skeleton);
   }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  sampler_bpf* skeleton_;
-  SamplingEvents events_;
-  std::vector<int> cpus_;
+  sampler_bpf* skeleton;
+  SamplingEvents events;
+  std::vector<int> cpus;
 };
 
 Sampler::Sampler(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -123,27 +122,27 @@ Result<std::unique_ptr<Sampler>> Sampler::load(const SamplerOptions& options) {
 }
 
 Result<> Sampler::start() {
-  if (::bpf_program__autoload(impl_->skeleton_->progs.follow_fork)) {
-    impl_->skeleton_->links.follow_fork = ::bpf_program__attach(impl_->skeleton_->progs.follow_fork);
-    if (impl_->skeleton_->links.follow_fork == nullptr) {
+  if (::bpf_program__autoload(impl_->skeleton->progs.follow_fork)) {
+    impl_->skeleton->links.follow_fork = ::bpf_program__attach(impl_->skeleton->progs.follow_fork);
+    if (impl_->skeleton->links.follow_fork == nullptr) {
       return system_error("cannot follow forks of the targets", errno);
     }
   }
-  impl_->cpus_ = online_cpus();
-  return impl_->events_.follow(impl_->cpus_);
+  impl_->cpus = online_cpus();
+  return impl_->events.follow(impl_->cpus);
 }
 
 void Sampler::stop() {
-  impl_->events_.stop();
+  impl_->events.stop();
 }
 
 void Sampler::follow_hotplug(discovery::Sideband& sideband) {
   std::vector<int> cpus = online_cpus();
-  if (cpus == impl_->cpus_) {
+  if (cpus == impl_->cpus) {
     return;
   }
-  log::info("{} CPUs are online now, {} were", cpus.size(), impl_->cpus_.size());
-  for (const int cpu : impl_->cpus_) {
+  log::info("{} CPUs are online now, {} were", cpus.size(), impl_->cpus.size());
+  for (const int cpu : impl_->cpus) {
     if (std::ranges::find(cpus, cpu) == cpus.end()) {
       sideband.remove_cpu(cpu);
     }
@@ -153,34 +152,34 @@ void Sampler::follow_hotplug(discovery::Sideband& sideband) {
       log::warning("{}", added.error().message());
     }
   }
-  if (auto followed = impl_->events_.follow(cpus); !followed) {
+  if (auto followed = impl_->events.follow(cpus); !followed) {
     log::warning("{}", followed.error().message());
   }
-  impl_->cpus_ = std::move(cpus);
+  impl_->cpus = std::move(cpus);
 }
 
 const std::string& Sampler::event_name() const {
-  return impl_->events_.event_name();
+  return impl_->events.event_name();
 }
 int Sampler::ring_fd() const {
-  return ::bpf_map__fd(impl_->skeleton_->maps.ring);
+  return ::bpf_map__fd(impl_->skeleton->maps.ring);
 }
 
 int Sampler::map_fd(SamplerMap map) const {
   switch (map) {
     case SamplerMap::kRowSlabs:
-      return ::bpf_map__fd(impl_->skeleton_->maps.row_slabs);
+      return ::bpf_map__fd(impl_->skeleton->maps.row_slabs);
     case SamplerMap::kChunkSlabs:
-      return ::bpf_map__fd(impl_->skeleton_->maps.chunk_slabs);
+      return ::bpf_map__fd(impl_->skeleton->maps.chunk_slabs);
     case SamplerMap::kMapBlocks:
-      return ::bpf_map__fd(impl_->skeleton_->maps.map_blocks);
+      return ::bpf_map__fd(impl_->skeleton->maps.map_blocks);
   }
   return -1;
 }
 
 void Sampler::add_stats(StatTotals& totals) const {
   const int cpus = ::libbpf_num_possible_cpus();
-  const int map = ::bpf_map__fd(impl_->skeleton_->maps.stats);
+  const int map = ::bpf_map__fd(impl_->skeleton->maps.stats);
   std::vector<std::uint64_t> per_cpu(static_cast<std::size_t>(std::max(cpus, 1)));
   for (std::uint32_t id = 0; id < STAT_COUNT; ++id) {
     if (::bpf_map_lookup_elem(map, &id, per_cpu.data()) == 0) {
@@ -192,23 +191,23 @@ void Sampler::add_stats(StatTotals& totals) const {
 }
 
 void Sampler::start_epoch() {
-  std::atomic_ref<decltype(impl_->skeleton_->bss->epoch)>(impl_->skeleton_->bss->epoch)
+  std::atomic_ref<decltype(impl_->skeleton->bss->epoch)>(impl_->skeleton->bss->epoch)
       .fetch_add(1, std::memory_order_relaxed);
 }
 
 void Sampler::add_target(pid_t pid) {
   const auto key = static_cast<std::uint32_t>(pid);
   const std::uint8_t yes = 1;
-  ::bpf_map_update_elem(::bpf_map__fd(impl_->skeleton_->maps.target_pids), &key, &yes, BPF_ANY);
+  ::bpf_map_update_elem(::bpf_map__fd(impl_->skeleton->maps.target_pids), &key, &yes, BPF_ANY);
 }
 
 void Sampler::remove_target(pid_t pid) {
   const auto key = static_cast<std::uint32_t>(pid);
-  ::bpf_map_delete_elem(::bpf_map__fd(impl_->skeleton_->maps.target_pids), &key);
+  ::bpf_map_delete_elem(::bpf_map__fd(impl_->skeleton->maps.target_pids), &key);
 }
 
 std::vector<pid_t> Sampler::targets() const {
-  const int map = ::bpf_map__fd(impl_->skeleton_->maps.target_pids);
+  const int map = ::bpf_map__fd(impl_->skeleton->maps.target_pids);
   std::vector<pid_t> pids;
   std::uint32_t key = 0;
   const std::uint32_t* previous = nullptr;
@@ -223,18 +222,18 @@ void Sampler::judge_comm(std::string_view comm, bool wanted) {
   char key[COMM_SIZE] = {};
   std::memcpy(key, comm.data(), std::min<std::size_t>(comm.size(), COMM_SIZE - 1));
   const std::uint8_t verdict = wanted ? VERDICT_YES : VERDICT_NO;
-  ::bpf_map_update_elem(::bpf_map__fd(impl_->skeleton_->maps.comm_verdicts), key, &verdict, BPF_ANY);
+  ::bpf_map_update_elem(::bpf_map__fd(impl_->skeleton->maps.comm_verdicts), key, &verdict, BPF_ANY);
 }
 
 void Sampler::judge_pid(pid_t pid, bool wanted) {
   const auto key = static_cast<std::uint32_t>(pid);
   const std::uint8_t verdict = wanted ? VERDICT_YES : VERDICT_NO;
-  ::bpf_map_update_elem(::bpf_map__fd(impl_->skeleton_->maps.pid_verdicts), &key, &verdict, BPF_ANY);
+  ::bpf_map_update_elem(::bpf_map__fd(impl_->skeleton->maps.pid_verdicts), &key, &verdict, BPF_ANY);
 }
 
 void Sampler::forget_pid(pid_t pid) {
   const auto key = static_cast<std::uint32_t>(pid);
-  ::bpf_map_delete_elem(::bpf_map__fd(impl_->skeleton_->maps.pid_verdicts), &key);
+  ::bpf_map_delete_elem(::bpf_map__fd(impl_->skeleton->maps.pid_verdicts), &key);
 }
 
 }  // namespace stoker::agent

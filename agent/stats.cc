@@ -3,14 +3,21 @@
 namespace stoker::agent {
 namespace {
 
-constexpr StatKind TAKEN = StatKind::kTaken;
-constexpr StatKind DELIVERED = StatKind::kDelivered;
-constexpr StatKind DROP = StatKind::kDrop;
-constexpr StatKind CUT = StatKind::kCut;
-constexpr StatKind NOTE = StatKind::kNote;
+constexpr StatKind kind_of(std::string_view word) {
+  if (word == "TAKEN") {
+    return StatKind::kTaken;
+  }
+  if (word == "DELIVERED") {
+    return StatKind::kDelivered;
+  }
+  if (word == "DROP") {
+    return StatKind::kDrop;
+  }
+  return word == "CUT" ? StatKind::kCut : StatKind::kNote;
+}
 
 constexpr std::array<StatInfo, STAT_COUNT> kStats{{
-#define STAT(name, kind, sentence) {#name, kind, sentence},
+#define STAT(name, kind, sentence) {#name, kind_of(#kind), sentence},
 #include "bpf/shared/stats.def"
 #undef STAT
 }};

@@ -19,7 +19,7 @@ constexpr std::size_t kMaxFile = 1 << 20;
 // One document on its way into a Config. yaml-cpp throws: parse() catches.
 class Parser {
  public:
-  Parser(std::string name) : name_(std::move(name)) {}
+  explicit Parser(std::string name) : name_(std::move(name)) {}
 
   Result<> apply(const YAML::Node& root);
   Result<> check_relations() const;

@@ -14,7 +14,7 @@ MonotonicTime after(MonotonicTime time, Nanoseconds wait) {
 
 }  // namespace
 
-PushItem SendQueue::remove(std::deque<PushItem>::iterator position) {
+PushItem SendQueue::remove(const std::deque<PushItem>::iterator& position) {
   PushItem item = std::move(*position);
   items_.erase(position);
   bytes_ -= item.body.size();

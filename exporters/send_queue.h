@@ -62,7 +62,7 @@ class SendQueue {
   std::size_t bytes() const { return bytes_; }
 
  private:
-  PushItem remove(std::deque<PushItem>::iterator position);
+  PushItem remove(const std::deque<PushItem>::iterator& position);
   Nanoseconds backoff(int failures);
 
   Options options_;
