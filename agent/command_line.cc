@@ -137,12 +137,8 @@ class CommandLine {
   }
 
   void configure_log() const {
-    static const std::map<std::string, log::Level> levels{{"debug", log::Level::kDebug},
-                                                          {"info", log::Level::kInfo},
-                                                          {"warning", log::Level::kWarning},
-                                                          {"error", log::Level::kError}};
     const bool daemon = app_.get_subcommands().front()->get_name() == "run";
-    log::configure(daemon ? log::Style::kDaemon : log::Style::kPlain, levels.at(log_level_));
+    log::configure(daemon ? log::Style::kDaemon : log::Style::kPlain, agent::log_level(log_level_));
   }
 
   void add_record();
@@ -217,7 +213,7 @@ void CommandLine::add_record() {
     record_.command = command_;
     record_.duration = *parse_duration(duration_);
     record_.frequency = *parse_frequency(frequency_);
-    record_.demangle = kDemangle.at(demangle_);
+    record_.demangle = demangle_level(demangle_);
     action_ = [this] { return record(record_); };
   });
 }

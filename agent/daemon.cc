@@ -7,13 +7,13 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
 
 #include "agent/exit_code.h"
 #include "agent/interrupts.h"
+#include "agent/options.h"
 #include "agent/profile_builder.h"
 #include "agent/session.h"
 #include "agent/stat_metrics.h"
@@ -63,13 +63,8 @@ Result<SessionOptions> session_options(const config::Config& config) {
 }
 
 symbolize::Options symbol_options(const config::Config& config) {
-  static const std::map<std::string, symbolize::Demangle> levels{
-      {"none", symbolize::Demangle::kNone},
-      {"simplified", symbolize::Demangle::kSimplified},
-      {"templates", symbolize::Demangle::kTemplates},
-      {"full", symbolize::Demangle::kFull}};
   symbolize::Options options;
-  options.demangle = levels.at(config.symbols.demangle);
+  options.demangle = demangle_level(config.symbols.demangle);
   options.memory_budget = config.symbols.memory_budget;
   return options;
 }
@@ -93,14 +88,6 @@ exporters::PyroscopeExporter::Options push_options(const config::Config::Pyrosco
   options.queue.max_backoff = to_ms(from.max_backoff);
   options.queue.max_retries = static_cast<int>(from.max_retries);
   return options;
-}
-
-log::Level log_level(const std::string& name) {
-  static const std::map<std::string, log::Level> levels{{"debug", log::Level::kDebug},
-                                                        {"info", log::Level::kInfo},
-                                                        {"warning", log::Level::kWarning},
-                                                        {"error", log::Level::kError}};
-  return levels.at(name);
 }
 
 // All parts of a running agent. Made and ended on the main thread; deliver() runs on the `symbols` thread.

@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <map>
 
 #include "agent/sampling_events.h"
 
@@ -55,6 +56,23 @@ Result<int> parse_frequency(std::string_view text) {
         fmt::format("give 1 to {} samples a second (kernel.perf_event_max_sample_rate)", highest));
   }
   return frequency;
+}
+
+log::Level log_level(const std::string& word) {
+  static const std::map<std::string, log::Level> levels{{"debug", log::Level::kDebug},
+                                                        {"info", log::Level::kInfo},
+                                                        {"warning", log::Level::kWarning},
+                                                        {"error", log::Level::kError}};
+  return levels.at(word);
+}
+
+symbolize::Demangle demangle_level(const std::string& word) {
+  using symbolize::Demangle;
+  static const std::map<std::string, Demangle> levels{{"none", Demangle::kNone},
+                                                      {"simplified", Demangle::kSimplified},
+                                                      {"templates", Demangle::kTemplates},
+                                                      {"full", Demangle::kFull}};
+  return levels.at(word);
 }
 
 std::string format_duration(Nanoseconds duration) {

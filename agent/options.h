@@ -6,6 +6,8 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/log.h"
+#include "symbolize/symbolizer.h"
 
 namespace stoker::agent {
 
@@ -14,6 +16,11 @@ Result<Nanoseconds> parse_duration(std::string_view text);
 
 // Samples a second on each CPU: 1 up to kernel.perf_event_max_sample_rate.
 Result<int> parse_frequency(std::string_view text);
+
+// The words that the command line and the configuration have checked before: debug, info, warning, error; none,
+// simplified, templates, full. Another word is the caller's bug.
+log::Level log_level(const std::string& word);
+symbolize::Demangle demangle_level(const std::string& word);
 
 // "9.97 s", "350 ms".
 std::string format_duration(Nanoseconds duration);
