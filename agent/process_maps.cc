@@ -191,8 +191,7 @@ void ProcessMaps::put(pid_t pid, std::uint32_t number, std::uint64_t address_spa
   const map_block_key key{static_cast<std::uint32_t>(pid), number};
   map_block block{};
   block.address_space = address_space;
-  block.count = static_cast<std::uint32_t>(entries.size());
-  std::ranges::copy(entries, block.entries);
+  map_block_set(&block, entries.data(), static_cast<std::uint32_t>(entries.size()));
   ::bpf_map_update_elem(map_, &key, &block, BPF_ANY);
 }
 

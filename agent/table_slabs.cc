@@ -129,23 +129,14 @@ unwind_row TableSlabs::find(const TablePlace& place, elf::ElfAddress address) co
   if (::bpf_map_lookup_elem(chunks_.slabs[entry / CHUNK_SLAB_ENTRIES].get(), &chunk_key, &chunk) != 0) {
     return {};
   }
-  std::uint32_t block_number = chunk.first_row >> UNWIND_BLOCK_BITS;
-  std::uint32_t low = chunk.first_row & (UNWIND_BLOCK_ROWS - 1);
-  std::uint32_t count = chunk.count;
   const auto low_bits = static_cast<std::uint16_t>(address.value);
-  if (low + count > UNWIND_BLOCK_ROWS) {
-    const std::uint32_t here = UNWIND_BLOCK_ROWS - low;
-    const bool second = low_bits >= chunk.split;
-    block_number += second ? 1 : 0;
-    count = second ? count - here : here;
-    low = second ? 0 : low;
-  }
+  const unwind_place rows = unwind_chunk_place(&chunk, low_bits);
   unwind_block block;
-  const std::uint32_t block_key = block_number % ROW_SLAB_BLOCKS;
-  if (::bpf_map_lookup_elem(rows_.slabs[block_number / ROW_SLAB_BLOCKS].get(), &block_key, &block) != 0) {
+  const std::uint32_t block_key = rows.block % ROW_SLAB_BLOCKS;
+  if (::bpf_map_lookup_elem(rows_.slabs[rows.block / ROW_SLAB_BLOCKS].get(), &block_key, &block) != 0) {
     return {};
   }
-  return block.rows[unwind_find_row(block.rows, low, count, low_bits)];
+  return block.rows[unwind_find_row(block.rows, rows.low, rows.count, low_bits)];
 }
 
 std::uint64_t TableSlabs::bytes() const {

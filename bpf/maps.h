@@ -16,7 +16,6 @@
 
 #include "unwind_maps.h"
 
-static struct walk *walk_state(void);
 #include "walk.h"
 
 const volatile struct sampler_config config = {};
@@ -119,6 +118,13 @@ static inline struct walk *walk_state(void) {
 ALWAYS_INLINE u64 mix(u64 hash, u64 value) {
   hash = (hash ^ value) * 0xff51afd7ed558ccdull;
   return hash ^ (hash >> 32);
+}
+
+/* Behind the kernel frames, and into the hash. */
+static inline void walk_take(struct walk *w, u64 frame) {
+  struct scratch *scratch = (struct scratch *)((char *)w - __builtin_offsetof(struct scratch, walk));
+  scratch->frames[frame_slot(scratch->record.kernel_frames + w->taken)] = frame;
+  scratch->record.stack_hash = mix(scratch->record.stack_hash, frame);
 }
 
 ALWAYS_INLINE void count(u32 id) {

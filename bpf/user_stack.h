@@ -5,20 +5,6 @@
 
 #include "task.h"
 
-/* Takes the frame at walk.pc as number `taken`, then steps to its caller. Gives enum walk_result. */
-WALK_PART int walk_one(u32 taken) {
-  struct scratch *scratch = this_scratch();
-  if (!scratch) {
-    return WALK_ENDS;
-  }
-  struct walk *w = &scratch->walk;
-  u64 frame = w->exact ? w->pc | FRAME_EXACT : w->pc;
-  scratch->frames[frame_slot(scratch->record.kernel_frames + taken)] = frame;
-  scratch->record.stack_hash = mix(scratch->record.stack_hash, frame);
-  scratch->record.user_frames = taken + 1;
-  return walk_step();
-}
-
 /* Registers and the top of the stack, behind the kernel frames: enough to walk it in user space. Returns their size. */
 WALK_PART int copy_user_stack(void) {
   struct scratch *scratch = this_scratch();
@@ -65,26 +51,7 @@ ALWAYS_INLINE u32 take_user_stack(struct scratch *scratch, struct bpf_perf_event
   int result = WALK_PENDING;
   const struct map_block *root = walk_map_block(record->pid, 0);
   if (root && root->address_space == record->address_space) {
-    for (u32 i = 0; i < REG_COUNT; i++) {
-      w->regs[i] = regs->values[i];
-      w->saved_at[i] = 0;
-    }
-    w->pc = regs->values[REG_COUNT];
-    w->known = 0xffff;
-    w->pid = record->pid;
-    w->exact = 1;
-    w->end = STAT_cut_depth;
-    w->mapping.start = 0;
-    w->mapping.end = 0;
-    w->window_size = 0;
-    /* A plain loop: its body is one call of a function that the verifier looks at by itself, so the 512 rounds cost it
-     * little, on every kernel. bpf_loop would want a callback, which kernels before 5.13 refuse to see at all. */
-    for (u32 i = 0; i < MAX_USER_FRAMES; i++) {
-      result = walk_one(i);
-      if (result != WALK_GOES_ON) {
-        break;
-      }
-    }
+    result = walk_stack(w, record->pid, regs->values);
   }
   if (result == WALK_PENDING) {
     record->flags |= SAMPLE_STACK_COPY;
@@ -92,6 +59,7 @@ ALWAYS_INLINE u32 take_user_stack(struct scratch *scratch, struct bpf_perf_event
     count(STAT_stack_copies);
     return copy_user_stack();
   }
+  record->user_frames = w->taken;
   record->user_end = w->end;
   return record->user_frames * sizeof(u64);
 }

@@ -33,20 +33,9 @@ std::optional<unwind_row> UnwindTable::find(elf::ElfAddress address) const {
   }
   const auto low_bits = static_cast<u16>(address.value);
   const unwind_chunk& chunk = chunks_[(address.value - start_.value) >> chunk_shift_];
-  std::uint32_t block = chunk.first_row / UNWIND_BLOCK_ROWS;
-  std::uint32_t low = chunk.first_row % UNWIND_BLOCK_ROWS;
-  std::uint32_t count = chunk.count;
-  if (low + count > UNWIND_BLOCK_ROWS) {
-    if (low_bits >= chunk.split) {
-      ++block;
-      count -= UNWIND_BLOCK_ROWS - low;
-      low = 0;
-    } else {
-      count = UNWIND_BLOCK_ROWS - low;
-    }
-  }
-  const unwind_row* rows = rows_.data() + std::size_t{block} * UNWIND_BLOCK_ROWS;
-  return rows[unwind_find_row(rows, low, count, low_bits)];
+  const unwind_place place = unwind_chunk_place(&chunk, low_bits);
+  const unwind_row* rows = rows_.data() + std::size_t{place.block} * UNWIND_BLOCK_ROWS;
+  return rows[unwind_find_row(rows, place.low, place.count, low_bits)];
 }
 
 std::vector<elf::ElfAddress> UnwindTable::addresses() const {

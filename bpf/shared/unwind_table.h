@@ -149,6 +149,48 @@ struct unwind_chunk {
 };
 STOKER_ASSERT(sizeof(struct unwind_chunk) == 8, "a chunk entry is 8 bytes");
 
+/* The fields of a row as one little-endian word: their first bits, and those that are not all 0 when the caller's rbx or
+ * r12-r15 are not the registers' own. */
+enum { UNWIND_ROW_RULE = 16, UNWIND_ROW_RBP = 24, UNWIND_ROW_OFFSET = 48 };
+#define UNWIND_ROW_SAVES 0x0000ffff00000000ull
+
+/* The slot that x86-64's r12_r15 gives the register of a bit (0 is r15); not for UNWIND_LOST. */
+static inline u32 unwind_slot_r12_r15(u32 packed, u32 bit) {
+  bit &= 3;
+  if ((packed >> bit & 1) == 0) {
+    return UNWIND_SAME;
+  }
+  u32 before = (packed & ((1u << bit) - 1)) & 7; /* those saved that have a lower bit */
+  u32 all = packed & 15;
+  u32 lower = (before & 1) + (before >> 1 & 1) + (before >> 2 & 1);
+  u32 total = (all & 1) + (all >> 1 & 1) + (all >> 2 & 1) + (all >> 3 & 1);
+  return UNWIND_FIRST_SLOT(packed) + ((packed & UNWIND_ASCENDING) != 0 ? total - 1 - lower : lower);
+}
+
+/* Where the rows lie that may be in force at an address: rows [low, low + count) of a block. */
+struct unwind_place {
+  u32 block;
+  u32 low;
+  u32 count;
+};
+
+/* address: the low 16 bits of an ELF address in the chunk. */
+static inline struct unwind_place unwind_chunk_place(const struct unwind_chunk *chunk, u16 address) {
+  struct unwind_place place = {chunk->first_row >> UNWIND_BLOCK_BITS,
+                               chunk->first_row & (UNWIND_BLOCK_ROWS - 1), chunk->count};
+  if (place.low + place.count > UNWIND_BLOCK_ROWS) {
+    u32 here = UNWIND_BLOCK_ROWS - place.low;
+    if (address >= chunk->split) {
+      place.block++;
+      place.count -= here;
+      place.low = 0;
+    } else {
+      place.count = here;
+    }
+  }
+  return place;
+}
+
 /* All ones if a < b, else 0, for values below 2^63. The barriers keep the compiler from making a branch of it: a verifier
  * follows both sides of every branch, and a search of nine steps would be 512 paths. */
 static inline u64 unwind_less(u64 a, u64 b) {
@@ -158,17 +200,21 @@ static inline u64 unwind_less(u64 a, u64 b) {
   return mask;
 }
 
-/* Index in rows[] of the row in force at an address whose low 16 bits are given, among rows [low, low +
- * count); low + count <= UNWIND_BLOCK_ROWS. The masks change nothing; they show the verifier that no read
- * leaves the block. */
+/* Index in rows[] of the row in force at an address whose low 16 bits are given, among rows [low, low + count); low +
+ * count <= UNWIND_BLOCK_ROWS, count >= 1. Halves the rows that are left until one is; with one left a step changes
+ * nothing, so both numbers of steps serve any smaller count. The masks change nothing either; they show the verifier
+ * that no read leaves the block. */
 static inline u32 unwind_find_row(const struct unwind_row *rows, u32 low, u32 count, u16 address) {
   u64 at = low;
-  u64 end = (u64)low + count;
-  for (u32 step = UNWIND_BLOCK_ROWS / 2; step != 0; step >>= 1) {
-    u64 forward =
-        step &
-        unwind_less(at + step, end); /* 0: there is no row that far, the one at hand is looked at again */
-    at += forward & ~unwind_less(address, rows[(at + forward) & (UNWIND_BLOCK_ROWS - 1)].address);
+  u64 left = count;
+  u32 steps = count <= 32 ? 5 : UNWIND_BLOCK_BITS;
+  for (u32 step = 0; step < UNWIND_BLOCK_BITS; step++) {
+    if (step >= steps) {
+      break;
+    }
+    u64 half = left >> 1;
+    at += half & ~unwind_less(address, rows[(at + half) & (UNWIND_BLOCK_ROWS - 1)].address);
+    left -= half;
   }
   return (u32)at & (UNWIND_BLOCK_ROWS - 1);
 }

@@ -38,7 +38,7 @@ struct map_entry {
 };
 STOKER_ASSERT(sizeof(struct map_entry) == 48, "map_entry");
 
-enum { MAP_BLOCK_ENTRIES = 64, MAP_BLOCK_LEVELS = 3 };
+enum { MAP_BLOCK_ENTRIES = 64, MAP_BLOCK_BITS = 6, MAP_BLOCK_LEVELS = 3 };
 
 struct map_block_key {
   u32 pid;
@@ -51,8 +51,30 @@ struct map_block {
   u64 address_space; /* root block: the mm it describes; another one means that the process has called exec since */
   u32 count;
   u32 reserved;
+  u64 starts[MAP_BLOCK_ENTRIES]; /* of the entries, close together for the search */
   struct map_entry entries[MAP_BLOCK_ENTRIES];
 };
-STOKER_ASSERT(sizeof(struct map_block) == 16 + 48 * 64, "map_block");
+STOKER_ASSERT(sizeof(struct map_block) == 16 + (8 + 48) * 64, "map_block");
+
+/* Sets the entries of a block; count <= MAP_BLOCK_ENTRIES. */
+static inline void map_block_set(struct map_block *block, const struct map_entry *entries, u32 count) {
+  block->count = count;
+  for (u32 i = 0; i < count && i < MAP_BLOCK_ENTRIES; i++) {
+    block->starts[i] = entries[i].start;
+    block->entries[i] = entries[i];
+  }
+}
+
+/* Index of the last of a block's entries that starts at or below address; 0 if none does. */
+static inline u32 map_block_find(const struct map_block *block, u64 address) {
+  u64 at = 0;
+  u64 left = block->count;
+  for (u32 step = 0; step < MAP_BLOCK_BITS; step++) {
+    u64 half = left >> 1;
+    at += half & ~unwind_less(address, block->starts[(at + half) & (MAP_BLOCK_ENTRIES - 1)]);
+    left -= half;
+  }
+  return (u32)at & (MAP_BLOCK_ENTRIES - 1);
+}
 
 #endif
