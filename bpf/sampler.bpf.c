@@ -55,12 +55,13 @@ ALWAYS_INLINE void emit(struct scratch *scratch, u32 user_bytes) {
 SEC("perf_event")
 int sample_cpu(struct bpf_perf_event_data *ctx) {
   u64 now = bpf_ktime_get_ns();
-  struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-  if (BPF_CORE_READ(task, pid) == 0) { /* each CPU's idle task */
+  u64 pid_tgid = bpf_get_current_pid_tgid();
+  if ((u32)pid_tgid == 0) { /* each CPU's idle task */
     count(STAT_idle_skipped);
     return 0;
   }
-  struct task_ids ids = task_ids(task);
+  struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+  struct task_ids ids = current_ids(task, pid_tgid);
   enum decision decision = filter_task(task, ids.pid);
   if (decision == DECIDED_NO) {
     count(STAT_filtered);
@@ -86,7 +87,7 @@ int sample_cpu(struct bpf_perf_event_data *ctx) {
   record->user_frames = 0;
   record->flags = decision == UNDECIDED ? SAMPLE_UNDECIDED : 0;
   record->user_end = 0;
-  record->address_space = 0;
+  record->address_space = address_space_of(task);
   bpf_get_current_comm(record->comm, sizeof(record->comm));
 
   if (config.kernel_stacks && !IN_USER_MODE(&ctx->regs)) {
@@ -100,10 +101,9 @@ int sample_cpu(struct bpf_perf_event_data *ctx) {
 
   record->stack_hash = kernel_hash(scratch);
   u32 user_bytes = 0;
-  if (is_kernel_task(task)) {
+  if (record->address_space == 0) {
     record->flags |= SAMPLE_KERNEL_TASK;
   } else {
-    record->address_space = (u64)BPF_CORE_READ(task, mm);
     user_bytes = take_user_stack(scratch, ctx, task);
     if (record->user_end != 0) {
       count(record->user_end);

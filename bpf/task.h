@@ -48,8 +48,19 @@ ALWAYS_INLINE struct task_ids task_ids(struct task_struct *task) {
   return ids;
 }
 
-ALWAYS_INLINE bool is_kernel_task(struct task_struct *task) {
-  return (BPF_CORE_READ(task, flags) & PF_KTHREAD) != 0 || !BPF_CORE_READ(task, mm);
+/* Of the task that runs: the helper's two numbers cost less than two reads of kernel memory. */
+ALWAYS_INLINE struct task_ids current_ids(struct task_struct *task, u64 pid_tgid) {
+  if (config.pid_namespace_inode == 0) {
+    struct task_ids ids = {.pid = pid_tgid >> 32, .tid = (u32)pid_tgid};
+    return ids;
+  }
+  return task_ids(task);
+}
+
+/* What tells one image of a process from the next: 0 for a task of the kernel's own. */
+ALWAYS_INLINE u64 address_space_of(struct task_struct *task) {
+  u64 mm = (u64)BPF_CORE_READ(task, mm);
+  return mm != 0 && (BPF_CORE_READ(task, flags) & PF_KTHREAD) != 0 ? 0 : mm; /* it may borrow one */
 }
 
 #if defined(__TARGET_ARCH_x86)

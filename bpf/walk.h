@@ -32,7 +32,7 @@ static void walk_take(struct walk *w, u64 frame);
 /* Frames in one call of walk_run(): as many as the verifier follows cheaply. */
 enum { WALK_RUN = 8 };
 
-static inline void walk_take_this(struct walk *w) {
+WALK_INLINE void walk_take_this(struct walk *w) {
   walk_take(w, w->exact ? w->pc | FRAME_EXACT : w->pc);
   w->taken++;
 }
@@ -181,7 +181,7 @@ WALK_PART int walk_run(void) {
 
 /* The whole stack, from registers by DWARF number (17, pc last). WALK_PENDING: the frames taken so far are not to be
  * used; else w->end tells how it ended. */
-static inline int walk_stack(struct walk *w, u32 pid, const u64 *registers) {
+WALK_INLINE int walk_stack(struct walk *w, u32 pid, const u64 *registers) {
   for (u32 i = 0; i < REG_COUNT; i++) {
     w->regs[i] = registers[i];
   }

@@ -16,6 +16,7 @@
 
 enum {
   WINDOW_SIZE = 1024,
+  FIRST_WINDOW_SIZE = 512, /* most stacks end or jump after few frames */
   WINDOW_BELOW = 64, /* kept below the address that is asked for: the slots of saved registers lie under it */
   WALK_SAVED = 64,   /* rows remembered; a power of two */
 };
@@ -62,6 +63,7 @@ struct walk {
 };
 
 #define WALK_PART __attribute__((noinline))
+#define WALK_INLINE static inline __attribute__((always_inline))
 
 static inline enum walk_result walk_cut(struct walk *w, u32 reason) {
   w->end = reason;
@@ -75,9 +77,10 @@ WALK_PART int walk_fill_window(u64 address) {
     return -1;
   }
   u64 start = (address & ~7ull) - WINDOW_BELOW;
+  u32 first_size = w->taken == 0 ? FIRST_WINDOW_SIZE : WINDOW_SIZE;
   w->window_start = start;
-  w->window_size = WINDOW_SIZE;
-  if (walk_read_user(w->window, WINDOW_SIZE, start) == 0) {
+  w->window_size = first_size;
+  if (walk_read_user(w->window, first_size, start) == 0) {
     return 0;
   }
   /* The stack ends within the window, or begins within WINDOW_BELOW: only what is on the word's own page. */
@@ -95,7 +98,7 @@ WALK_PART int walk_fill_window(u64 address) {
 }
 
 /* One word of the stack. */
-static inline int walk_word(struct walk *w, u64 address, u64 *value) {
+WALK_INLINE int walk_word(struct walk *w, u64 address, u64 *value) {
   u64 at = address - w->window_start;
   if (at + 8 > w->window_size || at > WINDOW_SIZE) {
     if (walk_fill_window(address) != 0) {
@@ -111,7 +114,7 @@ static inline int walk_word(struct walk *w, u64 address, u64 *value) {
 }
 
 /* Remembers where the row says that rbx and r12-r15 are. Few rules ever ask, so nobody looks at it before one does. */
-static inline void walk_remember(struct walk *w, u64 row, u64 base) {
+WALK_INLINE void walk_remember(struct walk *w, u64 row, u64 base) {
   if ((row & UNWIND_ROW_SAVES) != 0) {
     struct walk_saved *saved = &w->saved[w->saved_count & (WALK_SAVED - 1)];
     saved->row = row;
@@ -163,7 +166,7 @@ WALK_PART int walk_find_saved(u32 number) {
   return -1;
 }
 
-static inline int walk_register(struct walk *w, u32 number, u64 *value) {
+WALK_INLINE int walk_register(struct walk *w, u32 number, u64 *value) {
   number &= REG_COUNT - 1;
   if (number == REG_RBX || number >= REG_R12) {
     if (walk_find_saved(number) != 0) {
@@ -181,7 +184,7 @@ static inline int walk_register(struct walk *w, u32 number, u64 *value) {
 }
 
 /* The caller's rbp: read at once, since nearly every other frame asks for it and its slot is in the window. */
-static inline int walk_restore_rbp(struct walk *w, u32 slot, u64 base) {
+WALK_INLINE int walk_restore_rbp(struct walk *w, u32 slot, u64 base) {
   if (slot == UNWIND_LOST) {
     w->known &= ~(1u << REG_RBP);
   } else if (slot != UNWIND_SAME) {
@@ -222,7 +225,7 @@ WALK_PART int walk_find_mapping(u64 address) {
 }
 
 /* The row in force at address, which w->mapping holds; all zero (UNWIND_NONE) where there is none. */
-static inline u64 walk_table_row(const struct walk *w, u64 address) {
+WALK_INLINE u64 walk_table_row(const struct walk *w, u64 address) {
   u64 elf = address - w->mapping.bias;
   u64 index = (elf - w->mapping.table_start) >> (w->mapping.chunk_shift & 31);
   if (index >= w->mapping.chunks) {
