@@ -8,8 +8,8 @@
 #include <cstdio>
 #include <functional>
 #include <iostream>
-#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/daemon.h"
@@ -19,14 +19,13 @@
 #include "agent/record.h"
 #include "agent/report.h"
 #include "agent/symbolize_command.h"
+#include "agent/symbolize_profile.h"
 #include "agent/version.h"
 #include "agent/view.h"
 #include "base/log.h"
 
 namespace stoker::agent {
 namespace {
-
-using symbolize::Demangle;
 
 // Turns a checked parser into CLI11's form of a check, which wants a message or nothing.
 template <typename Parse>
@@ -70,10 +69,6 @@ CLI::Validator not_empty(const std::string& what) {
 
 const std::vector<std::string> kLevels{"debug", "info", "warning", "error"};
 const std::vector<std::string> kDemangleNames{"none", "simplified", "templates", "full"};
-const std::map<std::string, Demangle> kDemangle{{"none", Demangle::kNone},
-                                                {"simplified", Demangle::kSimplified},
-                                                {"templates", Demangle::kTemplates},
-                                                {"full", Demangle::kFull}};
 
 // Everything behind a lone "--" is a command of its own, whose options are not ours.
 std::vector<std::string> split_off_command(std::vector<std::string>& arguments) {
@@ -148,6 +143,7 @@ class CommandLine {
   void add_doctor();
   void add_config();
   void add_version();
+  void add_symbol_options(CLI::App* app);
 
   CLI::App app_{"Stoker: what is this machine's CPU time spent on?", "agent"};
   std::string log_level_ = "info";
@@ -159,12 +155,23 @@ class CommandLine {
   DiffOptions diff_;
   ViewOptions view_;
   SymbolizeOptions symbolize_;
+  SymbolizeProfileOptions finish_;
   std::string config_file_;
   std::string duration_ = "10s";
   std::string frequency_ = "97";
   std::string event_ = "cpu";
-  std::string demangle_ = "full";
+  SymbolSwitches symbols_;
 };
+
+void CommandLine::add_symbol_options(CLI::App* app) {
+  app->add_option("--demangle", symbols_.demangle, "none, simplified, templates or full")
+      ->check(one_of(kDemangleNames))
+      ->capture_default_str();
+  app->add_flag("--strip-suffixes", symbols_.strip_suffixes,
+                "Leave out what compilers append to names of copies and parts: .cold, .part.0 …");
+  app->add_flag("--debuginfod", symbols_.debuginfod,
+                "Ask the servers in DEBUGINFOD_URLS for missing debug files");
+}
 
 void CommandLine::add_record() {
   CLI::App* record_app =
@@ -195,9 +202,7 @@ void CommandLine::add_record() {
   record_app->add_option(
       "-o,--output", record_.outputs,
       "File, format by its ending: .pb.gz .html .folded .speedscope.json .svg; may be repeated");
-  record_app->add_option("--demangle", demangle_, "none, simplified, templates or full")
-      ->check(one_of(kDemangleNames))
-      ->capture_default_str();
+  add_symbol_options(record_app);
   record_app->add_flag("!--no-kernel", record_.kernel_stacks, "Leave kernel frames out");
   record_app->add_option("--top", record_.rows, "Rows of the table on stdout, 0 for none")
       ->capture_default_str();
@@ -213,8 +218,10 @@ void CommandLine::add_record() {
     record_.command = command_;
     record_.duration = *parse_duration(duration_);
     record_.frequency = *parse_frequency(frequency_);
-    record_.demangle = demangle_level(demangle_);
-    action_ = [this] { return record(record_); };
+    action_ = [this] {
+      record_.symbols = symbol_options(symbols_);
+      return record(record_);
+    };
   });
 }
 
@@ -247,15 +254,34 @@ void CommandLine::add_files() {
 
 void CommandLine::add_symbolize() {
   CLI::App* symbolize_app =
-      app_.add_subcommand("symbolize", "Name addresses of one file: function, file, line, inlined calls");
-  symbolize_app->add_option("FILE", symbolize_.file, "An ELF file")->required();
-  symbolize_app->add_option("ADDRESS", symbolize_.addresses,
-                            "Hex ELF addresses; without any: one a line from stdin");
-  symbolize_app->add_flag("--json", symbolize_.json, "One JSON object a line, frames innermost first");
-  symbolize_app->add_option("--demangle", symbolize_.demangle, "none, simplified, templates or full")
-      ->transform(CLI::CheckedTransformer(kDemangle, CLI::ignore_case))
-      ->default_str("full");
-  symbolize_app->callback([this] { action_ = [this] { return symbolize_file(symbolize_); }; });
+      app_.add_subcommand("symbolize",
+                          "Name addresses of one file, or finish a profile that was taken without names:\n"
+                          "  agent symbolize FILE ADDRESS… | agent symbolize PROFILE.pb.gz -o OUT.pb.gz");
+  symbolize_app->add_option("FILE", symbolize_.file, "An ELF file, or with -o a pprof file")->required();
+  auto* addresses = symbolize_app->add_option("ADDRESS", symbolize_.addresses,
+                                              "Hex ELF addresses; without any: one a line from stdin");
+  auto* json =
+      symbolize_app->add_flag("--json", symbolize_.json, "One JSON object a line, frames innermost first");
+  symbolize_app
+      ->add_option("-o,--output", finish_.output,
+                   "The profile FILE with names, format by its ending as with record")
+      ->excludes(addresses)
+      ->excludes(json);
+  add_symbol_options(symbolize_app);
+  symbolize_app->callback([this] {
+    action_ = [this] {
+      symbolize::Options symbols = symbol_options(symbols_);
+      symbols.debuginfod.wait = true;
+      symbols.memory_budget = std::uint64_t{4} << 30;  // one file at a time, and then it ends
+      if (finish_.output.empty()) {
+        symbolize_.symbols = std::move(symbols);
+        return symbolize_file(symbolize_);
+      }
+      finish_.profile = symbolize_.file;
+      finish_.symbols = std::move(symbols);
+      return symbolize_profile(finish_);
+    };
+  });
 }
 
 void CommandLine::add_doctor() {

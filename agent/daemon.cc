@@ -62,13 +62,6 @@ Result<SessionOptions> session_options(const config::Config& config) {
   return options;
 }
 
-symbolize::Options symbol_options(const config::Config& config) {
-  symbolize::Options options;
-  options.demangle = demangle_level(config.symbols.demangle);
-  options.memory_budget = config.symbols.memory_budget;
-  return options;
-}
-
 exporters::PyroscopeExporter::Options push_options(const config::Config::Pyroscope& from) {
   exporters::PyroscopeExporter::Options options;
   options.target = {.url = from.url,
@@ -168,7 +161,12 @@ Result<> Daemon::start() {
   }
   session_ = *std::move(session);
   stat_metrics_.emplace(metrics_, *session_);
-  symbolizer_.emplace(symbol_options(config_));
+  symbolize::Options symbols = symbol_options({.demangle = config_.symbols.demangle,
+                                               .strip_suffixes = config_.symbols.strip_suffixes,
+                                               .debuginfod = config_.symbols.debuginfod});
+  symbols.memory_budget = config_.symbols.memory_budget;
+  symbols.debuginfod.cache = config_.symbols.debuginfod_cache;
+  symbolizer_.emplace(std::move(symbols));
   ProfileFacts facts;
   facts.frequency = static_cast<int>(config_.sampling.rate);
   facts.event_name = session_->sampler().event_name();

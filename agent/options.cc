@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <map>
 
 #include "agent/sampling_events.h"
@@ -66,13 +67,23 @@ log::Level log_level(const std::string& word) {
   return levels.at(word);
 }
 
-symbolize::Demangle demangle_level(const std::string& word) {
+symbolize::Options symbol_options(const SymbolSwitches& switches) {
   using symbolize::Demangle;
   static const std::map<std::string, Demangle> levels{{"none", Demangle::kNone},
                                                       {"simplified", Demangle::kSimplified},
                                                       {"templates", Demangle::kTemplates},
                                                       {"full", Demangle::kFull}};
-  return levels.at(word);
+  symbolize::Options options;
+  options.demangle = levels.at(switches.demangle);
+  options.suffixes = switches.strip_suffixes ? symbolize::Suffixes::kStrip : symbolize::Suffixes::kNote;
+  if (switches.debuginfod) {
+    const char* const urls = std::getenv("DEBUGINFOD_URLS");
+    options.debuginfod.urls = urls == nullptr ? "" : urls;
+    if (options.debuginfod.urls.empty()) {
+      log::warning("debug files are not fetched: DEBUGINFOD_URLS names no server");
+    }
+  }
+  return options;
 }
 
 std::string format_duration(Nanoseconds duration) {

@@ -17,10 +17,17 @@ Result<Nanoseconds> parse_duration(std::string_view text);
 // Samples a second on each CPU: 1 up to kernel.perf_event_max_sample_rate.
 Result<int> parse_frequency(std::string_view text);
 
-// The words that the command line and the configuration have checked before: debug, info, warning, error; none,
-// simplified, templates, full. Another word is the caller's bug.
+// A word that the command line or the configuration has checked before: debug, info, warning, error. Another one is the
+// caller's bug.
 log::Level log_level(const std::string& word);
-symbolize::Demangle demangle_level(const std::string& word);
+
+// What --demangle, --strip-suffixes and --debuginfod say, and the keys below `symbols` in the configuration.
+struct SymbolSwitches {
+  std::string demangle = "full";  // none, simplified, templates or full: checked before
+  bool strip_suffixes = false;
+  bool debuginfod = false;  // ask the servers in DEBUGINFOD_URLS
+};
+symbolize::Options symbol_options(const SymbolSwitches& switches);
 
 // "9.97 s", "350 ms".
 std::string format_duration(Nanoseconds duration);

@@ -5,7 +5,6 @@
 #include <sys/utsname.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <unordered_map>
 #include <utility>
 
@@ -114,14 +113,14 @@ class LocationTable {
                                                        .start_line = source.start_line}),
                                 source.line});
     }
-    if (names.frames.empty()) {
-      const std::string text = substitute_name(frame);
+    if (const std::string text = names.frames.empty() ? substitute_name(frame) : ""; !text.empty()) {
       location.lines.push_back({profile_.add_function({.name = text, .system_name = text, .file = ""}), 0});
     }
     return location;
   }
 
-  // Without a name: where it is, so that it can still be looked up.
+  // What stands for a name where none can ever be found. Code in a file gets none: its address and build id stay, so
+  // that a server or `agent symbolize` can look it up, and readers show it by file and address.
   std::string substitute_name(const MappedFrame& frame) const {
     if (frame.kind == FrameKind::kKernel) {
       return "[kernel]";
@@ -131,10 +130,7 @@ class LocationTable {
     }
     const elf::Binary& binary = *window_.binaries[frame.binary];
     // Memory without a file has a different address at every call of a JIT: its name is all that can be shared.
-    if (binary.elf == nullptr && binary.path.starts_with('[')) {
-      return binary.path;
-    }
-    return fmt::format("{}+0x{:x}", std::filesystem::path(binary.path).filename().string(), frame.address);
+    return binary.elf == nullptr && binary.path.starts_with('[') ? binary.path : std::string();
   }
 
   profile::MappingId mapping(const MappedFrame& frame, const NamedFrames::Names& names) {

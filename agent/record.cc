@@ -159,9 +159,7 @@ void Recording::wait_for_end() {
 }
 
 profile::Profile Recording::name_and_label(const Window& window) {
-  symbolize::Options symbols;
-  symbols.demangle = options_.demangle;
-  symbolize::Symbolizer symbolizer(symbols);
+  symbolize::Symbolizer symbolizer(options_.symbols);
   ProfileFacts facts;
   facts.frequency = options_.frequency;
   facts.event_name = session_->sampler().event_name();

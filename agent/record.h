@@ -23,7 +23,7 @@ struct RecordOptions {
   Nanoseconds duration = std::chrono::seconds(10);
   int frequency = 97;
   bool kernel_stacks = true;
-  symbolize::Demangle demangle = symbolize::Demangle::kFull;
+  symbolize::Options symbols;
   std::vector<std::string> outputs;  // none: profile.pb.gz
   std::size_t rows = 20;             // of the table on stdout; 0: no table
 };

@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "agent/exit_code.h"
+#include "agent/read_profile.h"
 #include "base/log.h"
 #include "symbolize/batch.h"
 
@@ -25,9 +26,12 @@ bool answer(symbolize::BatchSymbolizer& symbolizer, const std::string& text, boo
 }  // namespace
 
 int symbolize_file(const SymbolizeOptions& options) {
-  auto symbolizer =
-      symbolize::BatchSymbolizer::open(options.file, {.demangle = options.demangle, .debuginfod = {}});
+  auto symbolizer = symbolize::BatchSymbolizer::open(options.file, options.symbols);
   if (!symbolizer) {
+    if (read_profile(options.file)) {
+      log::error("{} is a profile; say where the one with names goes, such as -o named.pb.gz", options.file);
+      return kUsage;
+    }
     log::error("{}", symbolizer.error().message());
     return kFailure;
   }

@@ -12,7 +12,7 @@ struct SymbolizeOptions {
   std::string file;
   std::vector<std::string> addresses;  // hex ELF addresses; none: one a line from standard input
   bool json = false;
-  symbolize::Demangle demangle = symbolize::Demangle::kFull;
+  symbolize::Options symbols;
 };
 
 // One answer a line on stdout. Returns an exit code (exit_code.h).

@@ -74,7 +74,9 @@ struct Config {
 
   struct Symbols {
     std::string demangle;  // none, simplified, templates, full
+    bool strip_suffixes = false;
     bool debuginfod = false;
+    std::string debuginfod_cache;  // "": the library's choice
     std::uint64_t memory_budget = 0;
 
     bool operator==(const Symbols&) const = default;

@@ -304,6 +304,18 @@ constexpr Key kKeys[] = {
      "How C++ and Rust names are shown: `none` as in the symbol table, `simplified` without parameters and "
      "template "
      "arguments, `templates` without parameters, `full`."},
+    {"symbols.strip_suffixes",
+     Kind::kBool,
+     "false",
+     0,
+     0,
+     "",
+     {},
+     store<&C::symbols, &Config::Symbols::strip_suffixes>,
+     "Whether to leave out what compilers append to the names of copies and parts of functions: `.cold`, "
+     "`.part.0`, "
+     "`.constprop.0`, `.isra.0`, `.lto_priv.0`. Such names come from symbol tables; debug data has the "
+     "function's."},
     {"symbols.debuginfod",
      Kind::kBool,
      "false",
@@ -312,16 +324,30 @@ constexpr Key kKeys[] = {
      "",
      {},
      store<&C::symbols, &Config::Symbols::debuginfod>,
-     "Whether to ask the servers in `DEBUGINFOD_URLS` for missing symbols."},
+     "Whether to ask the servers in `DEBUGINFOD_URLS` for missing symbols. Nothing waits for them: profiles "
+     "that come "
+     "after the answer are better."},
+    {"symbols.debuginfod_cache",
+     Kind::kText,
+     "",
+     0,
+     0,
+     "",
+     {},
+     store<&C::symbols, &Config::Symbols::debuginfod_cache>,
+     "Directory for what these servers sent. Empty: as `DEBUGINFOD_CACHE_PATH` has it, else "
+     "`~/.cache/debuginfod_client`."},
     {"symbols.memory_budget",
      Kind::kSize,
-     "16MiB",
+     "64MiB",
      kMiB,
      16 * kGiB,
      "1MiB to 16GiB",
      {},
      store<&C::symbols, &Config::Symbols::memory_budget>,
-     "Memory for symbols of all files together."},
+     "Memory for symbols of all files, processes and the kernel together. What was not needed lately is read "
+     "again when it "
+     "is."},
     {"unwind.table_budget",
      Kind::kSize,
      "64MiB",

@@ -5,8 +5,8 @@
 namespace stoker::symbolize {
 
 void CodeNames::add(std::uint64_t start, std::uint64_t size, std::string_view name) {
-  if (size == 0 || start + size < start || name.empty() || pieces_.size() >= kMostEntries ||
-      text_.size() + name.size() > kMostText) {
+  if (size == 0 || start + size < start || name.empty() || memory_bytes() + name.size() > most_bytes_ ||
+      text_.size() + name.size() > UINT32_MAX) {
     return;
   }
   const std::uint64_t end = start + size;

@@ -8,11 +8,11 @@
 
 namespace stoker::symbolize {
 
-// One process's. Bounded: past kMostEntries or kMostText new code stays unnamed.
+// One process's. Bounded: once most_bytes are held new code stays unnamed.
 class CodeNames {
  public:
-  static constexpr std::size_t kMostEntries = 1 << 20;
-  static constexpr std::size_t kMostText = 64 << 20;
+  static constexpr std::size_t kMostBytes = 64 << 20;
+  explicit CodeNames(std::size_t most_bytes = kMostBytes) : most_bytes_(most_bytes) {}
 
   // [start, start + size) is now called name; whatever was there keeps the parts that are not covered.
   void add(std::uint64_t start, std::uint64_t size, std::string_view name);
@@ -30,6 +30,7 @@ class CodeNames {
     std::uint32_t text;
     std::uint32_t length;
   };
+  std::size_t most_bytes_;
   std::map<std::uint64_t, Piece> pieces_;  // by start, apart
   std::string text_;
 };

@@ -20,10 +20,6 @@ std::string directory_of(const std::string& path) {
   return path.substr(0, path.rfind('/') + 1);
 }
 
-std::string build_id_path(const std::string& directory, const std::string& build_id) {
-  return directory + "/.build-id/" + build_id.substr(0, 2) + "/" + build_id.substr(2) + ".debug";
-}
-
 std::uint32_t crc_of(ByteView bytes) {
   return static_cast<std::uint32_t>(::crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
 }
@@ -58,6 +54,10 @@ struct Inflated {
 };
 
 }  // namespace
+
+std::string build_id_path(const std::string& directory, const std::string& build_id) {
+  return directory + "/.build-id/" + build_id.substr(0, 2) + "/" + build_id.substr(2) + ".debug";
+}
 
 Result<MappedFile> open_inside(const std::string& root, const std::string& path) {
   if (root.empty()) {
@@ -151,20 +151,15 @@ ElfPtr DebugFileFinder::by_debug_link(const elf::Binary& binary, std::string& pa
   return nullptr;
 }
 
-// What a server sent is checked like any other file: it may be another one's.
-ElfPtr DebugFileFinder::by_debuginfod(const elf::Binary& binary, std::string& path) const {
+ElfPtr DebugFileFinder::by_debuginfod(const std::string& build_id, std::string& path) const {
   const auto downloaded =
-      debuginfod_ == nullptr || binary.build_id.empty() ? std::nullopt : debuginfod_->find(binary.build_id);
+      debuginfod_ == nullptr || build_id.empty() ? std::nullopt : debuginfod_->find(build_id);
   if (!downloaded) {
     return nullptr;
   }
   auto file = elf::ElfFile::open(*downloaded);
   if (!file) {
     complaints_.once(file.error());
-    return nullptr;
-  }
-  if (file->build_id() != binary.build_id) {
-    complaints_.once({"ignoring debug file " + *downloaded, "its build id is not " + binary.build_id, {}, 0});
     return nullptr;
   }
   path = *downloaded;
@@ -176,7 +171,7 @@ ElfPtr DebugFileFinder::find_debug(const elf::Binary& binary, std::string& path)
   if (file == nullptr) {
     file = by_debug_link(binary, path);
   }
-  return file != nullptr ? file : by_debuginfod(binary, path);
+  return file != nullptr ? file : by_debuginfod(binary.build_id, path);
 }
 
 ElfPtr DebugFileFinder::find_supplementary(const elf::Binary& binary, const elf::ElfFile& holder,
@@ -199,7 +194,8 @@ ElfPtr DebugFileFinder::find_supplementary(const elf::Binary& binary, const elf:
     complaints_.once({"ignoring debug file " + file->name(), "its build id is not " + build_id, {}, 0});
   }
   std::string found;
-  return by_build_id(binary, build_id, found);
+  ElfPtr file = by_build_id(binary, build_id, found);
+  return file != nullptr ? file : by_debuginfod(build_id, found);
 }
 
 ElfPtr DebugFileFinder::find_package(const elf::Binary& binary, const std::string& debug_path) const {

@@ -49,7 +49,7 @@ class DebugFileFinder {
  private:
   ElfPtr open(const elf::Binary& binary, const std::string& path) const;
   ElfPtr by_build_id(const elf::Binary& binary, const std::string& build_id, std::string& path) const;
-  ElfPtr by_debuginfod(const elf::Binary& binary, std::string& path) const;
+  ElfPtr by_debuginfod(const std::string& build_id, std::string& path) const;
   ElfPtr by_debug_link(const elf::Binary& binary, std::string& path) const;
 
   std::vector<std::string> directories_;
@@ -60,6 +60,9 @@ class DebugFileFinder {
 // The ELF file inside .gnu_debugdata (xz), which holds the symbols of functions that .dynsym lacks. Null when
 // there is none; an error for a bad stream or one that grows past limit bytes.
 Result<ElfPtr> read_minidebuginfo(const elf::ElfFile& file, std::uint64_t limit = 64 << 20);
+
+// The path of a build id's debug file: DIRECTORY/.build-id/ab/cdef.debug. build_id has more than two digits.
+std::string build_id_path(const std::string& directory, const std::string& build_id);
 
 // Opens path inside root ("": the agent's own), following symbolic links only inside it.
 Result<MappedFile> open_inside(const std::string& root, const std::string& path);

@@ -1,11 +1,16 @@
 #include "symbolize/debuginfod.h"
 
 #include <dlfcn.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
+#include <condition_variable>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -14,6 +19,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/thread.h"
+#include "elf/elf_file.h"
+#include "symbolize/complaints.h"
 
 namespace stoker::symbolize {
 namespace {
@@ -76,34 +83,38 @@ void set_environment(const DebuginfodOptions& options) {
 class Debuginfod::Impl {
  public:
   explicit Impl(const DebuginfodOptions& options)
-      : most_bytes_(options.most_bytes),
-        most_ns_(static_cast<std::uint64_t>(options.most_seconds) * 1'000'000'000),
+      : options_(options),
         thread_(start_thread("debuginfod", [this](const std::stop_token& stop) { run(stop); })) {}
 
   ~Impl() {
-    thread_.request_stop();
     stopping_ = true;
+    thread_.request_stop();
     queue_.close();
   }
 
   std::optional<std::string> find(const std::string& build_id) {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     const auto known = known_.find(build_id);
-    if (known != known_.end() &&
-        (!known->second.path.empty() || monotonic_now().ns < known->second.again_ns)) {
-      return known->second.path.empty() ? std::nullopt : std::optional(known->second.path);
+    if (known == known_.end() ||
+        (known->second.path.empty() && monotonic_now().ns >= known->second.again_ns)) {
+      if (known_.size() >= kMostKnown || !queue_.push(std::string(build_id))) {
+        return std::nullopt;
+      }
+      known_[build_id] = {{}, kBeingFetched};
     }
-    if (known_.size() < kMostKnown && queue_.push(std::string(build_id))) {
-      known_[build_id] = {{}, UINT64_MAX};
+    if (options_.wait) {
+      fetched_.wait(lock, [&] { return known_[build_id].again_ns != kBeingFetched; });
     }
-    return std::nullopt;
+    const std::string& path = known_[build_id].path;
+    return path.empty() ? std::nullopt : std::optional(path);
   }
 
   bool take_news() { return news_.exchange(false); }
 
  private:
+  static constexpr std::uint64_t kBeingFetched = UINT64_MAX;
   struct Known {
-    std::string path;  // "" while it is being fetched, or no server has it
+    std::string path;  // "" while it is being fetched, or when there is none to be had
     std::uint64_t again_ns = 0;
   };
 
@@ -112,8 +123,10 @@ class Debuginfod::Impl {
       if (const auto build_id = queue_.pop(std::chrono::seconds(1))) {
         std::string path = fetch(*build_id);
         const std::lock_guard lock(mutex_);
-        news_ = news_ || !path.empty();
+        // Who waits has the path as an answer; for all others it is news.
+        news_ = news_ || (!path.empty() && !options_.wait);
         known_[*build_id] = {std::move(path), monotonic_now().ns + kAskAgainAfter};
+        fetched_.notify_all();
       }
     }
   }
@@ -123,7 +136,7 @@ class Debuginfod::Impl {
     if (client == nullptr) {
       return {};
     }
-    started_ns_ = monotonic_now().ns;
+    download_ = {.started_ns = monotonic_now().ns, .total = 0, .stopped = {}};
     library()->set_user_data(client, this);
     library()->set_progressfn(client, &progress);
     char* path = nullptr;
@@ -133,28 +146,76 @@ class Debuginfod::Impl {
     std::string found = fd >= 0 && path != nullptr ? path : "";
     if (fd >= 0) {
       ::close(fd);
+    } else if (!stopping_) {
+      complain("cannot fetch debug files", why_not(-fd));
     }
     std::free(path);
     library()->end(client);
+    if (!found.empty() && !is_right(found, build_id)) {
+      ::unlink(found.c_str());  // or the library's cache would give it again
+      found.clear();
+    }
     return found;
   }
 
-  // Called by the library as bytes arrive; anything but 0 ends the download. A server that lies about the
-  // length or trickles for ever is left here.
-  static int progress(Client* client, long done, long) {
-    const auto* const self = static_cast<const Impl*>(library()->get_user_data(client));
-    const bool too_long = monotonic_now().ns - self->started_ns_ > self->most_ns_;
-    return self->stopping_ || done > self->most_bytes_ || too_long ? 1 : 0;
+  bool is_right(const std::string& path, const std::string& build_id) {
+    const auto file = elf::ElfFile::open(path);
+    if (!file) {
+      complain("ignoring a file", file.error().why);
+    } else if (file->build_id() != build_id) {
+      complain("ignoring a file", "its build id is not the one that was asked for");
+    }
+    return file && file->build_id() == build_id;
   }
 
-  const long most_bytes_;
-  const std::uint64_t most_ns_;
+  // The library does not tell which of several servers it was.
+  void complain(const std::string& what, const std::string& why) {
+    if (why.empty()) {
+      return;
+    }
+    complaints_.once({what + " from " + options_.urls, why, {}, 0});
+  }
+
+  // "" when no server has the file. The library gives that for downloads that did not end as well.
+  std::string why_not(int error) const {
+    if (!download_.stopped.empty() || error != ENOENT) {
+      return download_.stopped.empty() ? std::strerror(error) : download_.stopped;
+    }
+    return download_.total > 0 ? "the download broke off" : "";
+  }
+
+  // Called by the library about once a second; anything but 0 ends the download. A server that lies about the length or
+  // trickles for ever is left here. total is 0 until a server has begun to send.
+  static int progress(Client* client, long done, long total) {
+    auto* const self = static_cast<Impl*>(library()->get_user_data(client));
+    const DebuginfodOptions& options = self->options_;
+    Download& download = self->download_;
+    download.total = std::max(download.total, total);
+    if (std::max(done, total) > options.most_bytes) {
+      download.stopped = fmt::format("a file of more than {} bytes", options.most_bytes);
+    } else if (monotonic_now().ns - download.started_ns >
+               static_cast<std::uint64_t>(options.most_seconds) * 1'000'000'000) {
+      download.stopped = fmt::format("no file within {} s", options.most_seconds);
+    }
+    return self->stopping_ || !download.stopped.empty() ? 1 : 0;
+  }
+
+  struct Download {
+    std::uint64_t started_ns = 0;
+    long total = 0;       // bytes, as the server announced them
+    std::string stopped;  // why we ended it
+  };
+
+  const DebuginfodOptions options_;
   BoundedQueue<std::string> queue_{kMostWaiting};
   std::mutex mutex_;
+  std::condition_variable fetched_;
   std::map<std::string, Known> known_;
   std::atomic<bool> news_{false};
   std::atomic<bool> stopping_{false};
-  std::uint64_t started_ns_ = 0;  // of the download; the thread's own
+  // The thread's own.
+  Complaints complaints_;
+  Download download_;
   std::jthread thread_;
 };
 

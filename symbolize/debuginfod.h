@@ -13,11 +13,15 @@ struct DebuginfodOptions {
   long timeout_seconds = 30;  // without progress
   long most_seconds = 300;    // of one download
   long most_bytes = 2L << 30;
+  bool wait =
+      false;  // find() returns when the download has ended: for commands that name a file once and end
 };
 
 // Downloads on a thread of its own, `debuginfod`; nobody waits for it: what is asked for now may be there in a
-// later window. What crosses: build ids one way, paths of finished downloads the other. The library is loaded
-// when first needed, so an agent that does not use it does not carry its HTTP client. Safe from any thread.
+// later window. What crosses: build ids one way, paths of finished downloads the other. What a server sends is used
+// only if it is an ELF file with the build id that was asked for. Servers that fail are named in the log once for each
+// way of failing, and asked again later. The library is loaded when first needed, so an agent that does not use it does
+// not carry its HTTP client. Safe from any thread.
 class Debuginfod {
  public:
   // Null when urls is empty, or, with one line in the log, when libdebuginfod.so.1 is not installed.
@@ -26,8 +30,8 @@ class Debuginfod {
   Debuginfod(const Debuginfod&) = delete;
   Debuginfod& operator=(const Debuginfod&) = delete;
 
-  // The path of the downloaded file, which the caller checks as any other (build id, ELF); nullopt when it is
-  // not there: then it is fetched, once; servers that do not have it are not asked again for an hour.
+  // The path of the downloaded file; nullopt when it is not there: then it is fetched, once. What no server has, or
+  // none sends, is not asked for again for an hour. build_id: lower-case hexadecimal.
   std::optional<std::string> find(const std::string& build_id);
 
   // Whether a download finished since the last call: answers given before may now be better.

@@ -105,6 +105,44 @@ std::size_t digits_before(std::string_view text, std::size_t end) {
   return end - start;
 }
 
+// "" for a name that is not mangled, or that no demangler takes.
+std::string demangle_stem(const std::string& stem, Demangle level) {
+  const bool itanium = stem.starts_with("_Z") || stem.starts_with("__Z");
+  if (stem.size() > kLongestMangled || !(itanium || stem.starts_with("_R") || stem.starts_with("_D"))) {
+    return {};
+  }
+  if (stem.starts_with("_D")) {
+    std::string text = demangle_d(stem.c_str());
+    return text.size() > kLongestDemangled ? std::string() : text;
+  }
+  Output output;
+  if (run(rust_demangle_callback, stem.c_str(), DMGL_NO_OPTS, output)) {
+    return output.text;
+  }
+  const int options = level == Demangle::kFull ? DMGL_PARAMS | DMGL_ANSI : DMGL_ANSI;
+  if (itanium && run(cplus_demangle_v3_callback, stem.c_str(), options, output)) {
+    return level == Demangle::kSimplified ? without_template_arguments(output.text) : output.text;
+  }
+  return {};
+}
+
+// ".__uniq.12.cold" → ".cold".
+std::string note_of(std::string_view suffix) {
+  std::string note;
+  while (!suffix.empty()) {
+    std::size_t end = std::min(suffix.find('.', 1), suffix.size());
+    const std::string_view word = suffix.substr(0, end);
+    if (end + 1 < suffix.size() && is_digit(suffix[end + 1]) && !is_digit(word[1])) {
+      end = std::min(suffix.find('.', end + 1), suffix.size());
+    }
+    if (word != ".llvm" && word != ".__uniq") {
+      note += suffix.substr(0, end);
+    }
+    suffix.remove_prefix(end);
+  }
+  return note;
+}
+
 }  // namespace
 
 std::string_view without_suffix(std::string_view name) {
@@ -130,28 +168,18 @@ std::string_view without_suffix(std::string_view name) {
   }
 }
 
-std::string demangle(std::string_view name, Demangle level) {
+std::string demangle(std::string_view name, Demangle level, Suffixes suffixes) {
+  const std::string stem(without_suffix(name));
+  const bool strip = suffixes == Suffixes::kStrip;
   if (level == Demangle::kNone) {
-    return std::string(name);
+    return strip ? stem : std::string(name);
   }
-  std::string stem(without_suffix(name));
-  const bool itanium = stem.starts_with("_Z") || stem.starts_with("__Z");
-  if (stem.size() > kLongestMangled || !(itanium || stem.starts_with("_R") || stem.starts_with("_D"))) {
-    return stem;
+  const std::string text = demangle_stem(stem, level);
+  if (text.empty()) {
+    return strip ? stem : std::string(name);
   }
-  Output output;
-  if (stem.starts_with("_D")) {
-    const std::string text = demangle_d(stem.c_str());
-    return text.empty() || text.size() > kLongestDemangled ? stem : text;
-  }
-  if (run(rust_demangle_callback, stem.c_str(), DMGL_NO_OPTS, output)) {
-    return output.text;
-  }
-  const int options = level == Demangle::kFull ? DMGL_PARAMS | DMGL_ANSI : DMGL_ANSI;
-  if (itanium && run(cplus_demangle_v3_callback, stem.c_str(), options, output)) {
-    return level == Demangle::kSimplified ? without_template_arguments(output.text) : output.text;
-  }
-  return stem;
+  const std::string note = strip ? std::string() : note_of(name.substr(stem.size()));
+  return note.empty() ? text : text + " [clone " + note + "]";
 }
 
 }  // namespace stoker::symbolize

@@ -14,14 +14,20 @@ enum class Demangle {
   kFull,        // std::vector<int, std::allocator<int> >::push_back(int const&)
 };
 
-// The name as asked for; names that are not mangled come back as they are, but without a compiler's suffix
-// (kNone keeps it). Rust's legacy hash "::h0123456789abcdef" is dropped. Names come from hostile files: one
-// that is too long (16 KiB), nests too deeply or would grow past 64 KiB comes back mangled.
-std::string demangle(std::string_view name, Demangle level);
+// What compilers append to the names of copies and parts of a function: ".cold", ".part.0", ".isra.0",
+// ".constprop.0", ".lto_priv.0", gcc's ".123" on mangled names.
+enum class Suffixes : bool {
+  kNote,   // "foo() [clone .constprop.0]", as c++filt has it; names that are not mangled stay as they are
+  kStrip,  // "foo()"
+};
 
-// The name without what compilers append to copies and parts of a function: ".cold", ".part.0", ".isra.0",
-// ".constprop.0", ".lto_priv.0", ".llvm.1234567", ".__uniq.123", gcc's ".123" on mangled names. What was cut
-// off is the note about the copy: the rest of name.
+// The name as asked for; one that is not mangled comes back as it is but for its suffix. Rust's legacy hash
+// "::h0123456789abcdef" and clang's ".llvm.1234567" and ".__uniq.123", which only tell local names apart, are dropped
+// from names that are demangled. Names come from hostile files: one that is too long (16 KiB), nests too deeply or
+// would grow past 64 KiB comes back mangled.
+std::string demangle(std::string_view name, Demangle level, Suffixes suffixes = Suffixes::kNote);
+
+// The name without any of these suffixes.
 std::string_view without_suffix(std::string_view name);
 
 }  // namespace stoker::symbolize

@@ -1,8 +1,12 @@
 #include "symbolize/file_symbols.h"
 
 #include <elf.h>
+#include <fmt/format.h>
 
 #include <utility>
+
+#include "symbolize/dwarf/sections.h"
+#include "symbolize/function_name.h"
 
 namespace stoker::symbolize {
 namespace {
@@ -71,6 +75,14 @@ void FileSymbols::open_dwarf() {
   if (!has_debug_info(*inputs.debug)) {
     return;
   }
+  if (const std::uint64_t bytes = dwarf::inflated_bytes(*inputs.debug); bytes > options_.memory_budget) {
+    complaints_.once({"no lines for " + binary_->path,
+                      fmt::format("its compressed debug data needs {} MiB of the {} MiB for symbols",
+                                  bytes >> 20, options_.memory_budget >> 20),
+                      "raise symbols.memory_budget or decompress it (objcopy --decompress-debug-sections)",
+                      0});
+    return;
+  }
   const std::string& path = separate ? files_.debug_path : binary_->path;
   files_.supplementary = finder_.find_supplementary(*binary_, *inputs.debug, path);
   files_.package = finder_.find_package(*binary_, files_.debug_path);
@@ -86,9 +98,9 @@ void FileSymbols::open_dwarf() {
   }
 }
 
-SourceFrame FileSymbols::named(std::string_view system_name) const {
+SourceFrame FileSymbols::named(std::string_view system_name, Suffixes suffixes) const {
   SourceFrame frame;
-  frame.function = demangle(system_name, options_.demangle);
+  frame.function = demangle(system_name, options_.demangle, suffixes);
   frame.system_name = system_name;
   return frame;
 }
@@ -104,20 +116,31 @@ bool FileSymbols::find_go(elf::ElfAddress address, std::vector<SourceFrame>& out
   return true;
 }
 
-// Lines, files and inlined calls are DWARF's to know. So are names, except that a function without a linkage
-// name (static, or in an anonymous namespace) has only a short one there: the symbol table has it whole.
+std::string_view FileSymbols::name_of(const dwarf::Frame& frame, elf::ElfAddress address) const {
+  FunctionNames names;
+  names.linkage = frame.linkage_name;
+  names.source = frame.name;
+  if (!frame.inlined) {
+    const auto symbol = index_->find(address);
+    names.at_address = symbol ? symbol->name : std::string_view{};
+    const bool elsewhere = !symbol || symbol->start.value != frame.entry;
+    const auto entry = elsewhere && frame.entry != 0 ? index_->find({frame.entry}) : symbol;
+    if (entry && entry->start.value == frame.entry) {
+      names.at_entry = entry->name;
+      names.entry_exported = entry->exported;
+    }
+  }
+  return choose_name(names);
+}
+
+// Lines, files and inlined calls are DWARF's to know. Its functions are those of the source: what the compiler made
+// of them (a cold part, a clone) is in the system name only.
 bool FileSymbols::find_dwarf(elf::ElfAddress address, std::vector<SourceFrame>& out) {
   if (dwarf_ == nullptr || !dwarf_->find(address, dwarf_frames_) || dwarf_frames_.empty()) {
     return false;
   }
   for (dwarf::Frame& frame : dwarf_frames_) {
-    const bool outermost = &frame == &dwarf_frames_.back();
-    std::string_view name = frame.linkage_name;
-    if (name.empty() && outermost) {
-      const auto symbol = index_->find(address);
-      name = symbol ? symbol->name : std::string_view{};
-    }
-    SourceFrame& made = out.emplace_back(named(name.empty() ? frame.name : name));
+    SourceFrame& made = out.emplace_back(named(name_of(frame, address), Suffixes::kStrip));
     made.file = std::move(frame.file);
     made.line = frame.line;
     made.start_line = frame.start_line;
@@ -127,10 +150,10 @@ bool FileSymbols::find_dwarf(elf::ElfAddress address, std::vector<SourceFrame>& 
 
 void FileSymbols::find_symbol(elf::ElfAddress address, std::vector<SourceFrame>& out) const {
   if (const auto symbol = index_->find(address)) {
-    out.push_back(named(symbol->name));
+    out.push_back(named(symbol->name, options_.suffixes));
   } else if (const auto stub = plt_->find(address, *index_)) {
-    SourceFrame& frame =
-        out.emplace_back(named(std::string_view(stub->name).substr(0, stub->name.rfind('@'))));
+    SourceFrame& frame = out.emplace_back(
+        named(std::string_view(stub->name).substr(0, stub->name.rfind('@')), options_.suffixes));
     frame.function += "@plt";
     frame.system_name = stub->name;
   }

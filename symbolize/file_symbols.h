@@ -41,7 +41,9 @@ class FileSymbols {
   bool find_go(elf::ElfAddress address, std::vector<SourceFrame>& out);
   bool find_dwarf(elf::ElfAddress address, std::vector<SourceFrame>& out);
   void find_symbol(elf::ElfAddress address, std::vector<SourceFrame>& out) const;
-  SourceFrame named(std::string_view system_name) const;
+  // The name of a frame that DWARF describes.
+  std::string_view name_of(const dwarf::Frame& frame, elf::ElfAddress address) const;
+  SourceFrame named(std::string_view system_name, Suffixes suffixes) const;
 
   elf::BinaryPtr binary_;
   const Options& options_;

@@ -43,8 +43,8 @@ void move(ByteReader& reader, CodeNames& names) {
 
 }  // namespace
 
-JitDump::JitDump(std::string root, std::string path, uid_t owner)
-    : root_(std::move(root)), path_(std::move(path)), owner_(owner) {}
+JitDump::JitDump(std::string root, std::string path, uid_t owner, std::size_t most_bytes)
+    : root_(std::move(root)), path_(std::move(path)), owner_(owner), names_(most_bytes) {}
 
 std::size_t JitDump::parse_header(ByteView bytes) {
   ByteReader reader(bytes);

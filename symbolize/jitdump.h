@@ -20,8 +20,8 @@ class JitDump {
  public:
   static constexpr std::uint64_t kLargest = 1 << 30;
 
-  // path: as in the process's maps (the compiler maps the file executable to make itself known).
-  JitDump(std::string root, std::string path, uid_t owner);
+  // path: as in the process's maps (the compiler maps the file executable to make itself known). most_bytes: of names.
+  JitDump(std::string root, std::string path, uid_t owner, std::size_t most_bytes = CodeNames::kMostBytes);
 
   // As PerfMap::refresh.
   Result<> refresh();

@@ -24,8 +24,8 @@ bool take_number(std::string_view& text, std::uint64_t& value) {
 
 }  // namespace
 
-PerfMap::PerfMap(std::string root, std::string path, uid_t owner)
-    : root_(std::move(root)), path_(std::move(path)), owner_(owner) {}
+PerfMap::PerfMap(std::string root, std::string path, uid_t owner, std::size_t most_bytes)
+    : root_(std::move(root)), path_(std::move(path)), owner_(owner), names_(most_bytes) {}
 
 std::size_t PerfMap::parse(std::string_view text, CodeNames& names) {
   std::size_t start = 0;

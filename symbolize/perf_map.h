@@ -19,8 +19,8 @@ class PerfMap {
  public:
   static constexpr std::uint64_t kLargest = 256 << 20;
 
-  // path inside root; owner: the process's user.
-  PerfMap(std::string root, std::string path, uid_t owner);
+  // path inside root; owner: the process's user. most_bytes: of names.
+  PerfMap(std::string root, std::string path, uid_t owner, std::size_t most_bytes = CodeNames::kMostBytes);
 
   // Reads what was appended since the last call; all of it when the file was replaced or cut. An error when
   // there is no such file, or it is refused (target_file.h).

@@ -45,16 +45,16 @@ std::string mapped_dump(pid_t pid) {
 
 }  // namespace
 
-ProcessCode::ProcessCode(pid_t pid, uid_t uid, std::string root)
-    : pid_(pid), uid_(uid), root_(std::move(root)) {}
+ProcessCode::ProcessCode(pid_t pid, uid_t uid, std::string root, std::size_t most_bytes)
+    : pid_(pid), uid_(uid), root_(std::move(root)), most_bytes_(most_bytes) {}
 
 void ProcessCode::look_for_files() {
   if (!map_) {
-    map_.emplace(root_, fmt::format("/tmp/perf-{}.map", pid_in_namespace(pid_)), uid_);
+    map_.emplace(root_, fmt::format("/tmp/perf-{}.map", pid_in_namespace(pid_)), uid_, most_bytes_);
   }
   if (!dump_) {
     if (std::string path = mapped_dump(pid_); !path.empty()) {
-      dump_.emplace(root_, std::move(path), uid_);
+      dump_.emplace(root_, std::move(path), uid_, most_bytes_);
     }
   }
 }

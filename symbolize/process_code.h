@@ -19,8 +19,8 @@ namespace stoker::symbolize {
 // number in its own namespace, and the jit-N.dump that it has mapped. One thread's.
 class ProcessCode {
  public:
-  // root: "/proc/PID/root"; "" for tests.
-  ProcessCode(pid_t pid, uid_t uid, std::string root);
+  // root: "/proc/PID/root"; "" for tests. most_bytes: of names from each of the two files.
+  ProcessCode(pid_t pid, uid_t uid, std::string root, std::size_t most_bytes);
 
   // The name of the code at address; "[jit]" in a process that writes a map but has not named this code,
   // "[anon]" else. Files are looked at again at most once a second. A process that is gone keeps the names it
@@ -36,6 +36,7 @@ class ProcessCode {
   pid_t pid_;
   uid_t uid_;
   std::string root_;
+  std::size_t most_bytes_;
   std::optional<MonotonicTime> refreshed_;
   std::optional<PerfMap> map_;
   std::optional<JitDump> dump_;

@@ -201,7 +201,7 @@ std::optional<SymbolIndex::Found> SymbolIndex::find(elf::ElfAddress address) con
   if (address.value < symbol.start || address.value >= end) {
     return std::nullopt;
   }
-  return Found{without_version(symbol.name), {symbol.start}, end - symbol.start};
+  return Found{without_version(symbol.name), {symbol.start}, end - symbol.start, candidate.rank < 2};
 }
 
 std::size_t SymbolIndex::memory_bytes() const {

@@ -28,6 +28,7 @@ class SymbolIndex {
     std::string_view name;  // valid as long as the index
     elf::ElfAddress start;
     std::uint64_t size = 0;  // bytes up to where the symbol's cover ends
+    bool exported = false;   // in .dynsym
   };
 
   // main says where code is; tables are of main and of its debug files (at most 4, later ones are not read).

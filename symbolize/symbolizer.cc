@@ -25,6 +25,11 @@ constexpr std::uint64_t kLargestCache = 8 << 20;
 constexpr std::uint64_t kKernelCache = 1 << 20;
 constexpr std::uint32_t kKernelFile = 1;
 
+// One process's code may be named by this part of the budget, and the kernel's list leaves this part to all others: it
+// is needed in every window, so that it is never given up.
+constexpr std::uint64_t kProcessShare = 4;
+constexpr std::uint64_t kLeastShare = 2;
+
 // Processes that make code while they run, on one host.
 constexpr std::size_t kMostProcesses = 256;
 
@@ -55,7 +60,8 @@ class Symbolizer::Impl {
     File& file = file_of(binary);
     file.symbols->find(address, found_);
     cache_.insert(binary->id, address.value, found_);
-    account(file);
+    count(file);
+    make_room();
     return found_;
   }
 
@@ -68,8 +74,8 @@ class Symbolizer::Impl {
     if (symbols == nullptr || symbols->hidden()) {
       found_.push_back({.function = "[kernel]", .system_name = "[kernel]"});
     } else if (const auto found = symbols->find(address); !found.name.empty()) {
-      found_.push_back(
-          {.function = std::string(without_suffix(found.name)), .system_name = std::string(found.name)});
+      found_.push_back({.function = demangle(found.name, Demangle::kNone, options_.suffixes),
+                        .system_name = std::string(found.name)});
     }
     kernel_cache_.insert(kKernelFile, address, found_);
     return found_;
@@ -85,36 +91,25 @@ class Symbolizer::Impl {
     return kernel_hint_;
   }
 
-  void drop_pages() {
-    for (const File& file : files_) {
-      file.symbols->drop_pages();
+  void drop_pages(const elf::BinaryPtr& binary) {
+    if (const auto known = by_id_.find(binary->id); known != by_id_.end()) {
+      known->second->symbols->drop_pages();
+    } else if (binary->elf != nullptr) {
+      binary->elf->drop_pages();
     }
   }
 
-  std::uint64_t memory_bytes() const {
-    std::uint64_t processes = 0;
-    for (const Process& process : processes_) {
-      processes += process.code.memory_bytes();
-    }
-    return bytes_ + processes + cache_.memory_bytes() + kernel_cache_.memory_bytes() +
-           (kernel_ ? kernel_->memory_bytes() : 0);
-  }
+  std::uint64_t memory_bytes() const { return held() + kernel_bytes(); }
 
   void refresh_kernel() { kernel_stale_ = true; }
 
   std::span<const SourceFrame> symbolize_process(pid_t pid, uid_t uid, const std::string& root,
                                                  elf::RunAddress address) {
-    auto known = std::ranges::find(processes_, pid, &Process::pid);
-    if (known == processes_.end()) {
-      if (processes_.size() >= kMostProcesses) {
-        processes_.pop_back();
-      }
-      processes_.push_front({pid, ProcessCode(pid, uid, root)});
-    } else {
-      processes_.splice(processes_.begin(), processes_, known);
-    }
-    const std::string name(processes_.front().code.find(address, complaints_));
-    found_.assign(1, {.function = demangle(name, options_.demangle), .system_name = name});
+    Process& process = process_of(pid, uid, root);
+    const std::string name(process.code.find(address, complaints_));
+    count(process);
+    make_room();
+    found_.assign(1, {.function = demangle(name, options_.demangle, options_.suffixes), .system_name = name});
     return found_;
   }
 
@@ -123,51 +118,95 @@ class Symbolizer::Impl {
     elf::BinaryPtr binary;
     std::unique_ptr<FileSymbols> symbols;
     std::uint64_t bytes = 0;
+    std::uint64_t used = 0;  // clock_ at the last address
+    std::uint64_t memory_bytes() const { return symbols->memory_bytes(); }
   };
   using Files = std::list<File>;  // most recently used first
   struct Process {
     pid_t pid;
     ProcessCode code;
+    std::uint64_t bytes = 0;
+    std::uint64_t used = 0;
+    std::uint64_t memory_bytes() const { return code.memory_bytes(); }
   };
 
   File& file_of(const elf::BinaryPtr& binary) {
     if (const auto known = by_id_.find(binary->id); known != by_id_.end()) {
       files_.splice(files_.begin(), files_, known->second);
-      return files_.front();
+    } else {
+      files_.push_front({binary, std::make_unique<FileSymbols>(binary, options_, finder_, complaints_)});
+      by_id_.emplace(binary->id, files_.begin());
     }
-    files_.push_front({binary, std::make_unique<FileSymbols>(binary, options_, finder_, complaints_), 0});
-    by_id_.emplace(binary->id, files_.begin());
+    files_.front().used = ++clock_;
     return files_.front();
+  }
+
+  Process& process_of(pid_t pid, uid_t uid, const std::string& root) {
+    if (const auto known = std::ranges::find(processes_, pid, &Process::pid); known != processes_.end()) {
+      processes_.splice(processes_.begin(), processes_, known);
+    } else {
+      if (processes_.size() >= kMostProcesses) {
+        forget_last_process();
+      }
+      processes_.push_front({pid, ProcessCode(pid, uid, root, options_.memory_budget / kProcessShare)});
+    }
+    processes_.front().used = ++clock_;
+    return processes_.front();
   }
 
   void forget_files() {
     cache_.clear();
-    by_id_.clear();
-    files_.clear();
-    bytes_ = 0;
+    while (!files_.empty()) {
+      forget_last_file();
+    }
+  }
+  void forget_last_file() {
+    bytes_ -= files_.back().bytes;
+    by_id_.erase(files_.back().binary->id);
+    files_.pop_back();
+  }
+  void forget_last_process() {
+    bytes_ -= processes_.back().bytes;
+    processes_.pop_back();
   }
 
-  // Over budget, files that were not asked for lately give up first their lines, then all.
-  void account(File& file) {
-    count(file);
+  // Over budget, files that were not asked for lately give up first their lines; then files and processes go whole,
+  // the least recently used first. What was asked for last stays.
+  void make_room() {
     for (auto last = files_.rbegin(); over_budget() && last != files_.rend(); ++last) {
       last->symbols->trim();
       count(*last);
     }
-    while (over_budget() && files_.size() > 1) {
-      bytes_ -= files_.back().bytes;
-      by_id_.erase(files_.back().binary->id);
-      files_.pop_back();
+    while (over_budget()) {
+      const std::uint64_t file = files_.empty() ? clock_ : files_.back().used;
+      const std::uint64_t process = processes_.empty() ? clock_ : processes_.back().used;
+      if (file == clock_ && process == clock_) {
+        break;
+      }
+      if (file < process) {
+        forget_last_file();
+      } else {
+        forget_last_process();
+      }
     }
   }
 
-  void count(File& file) {
-    const std::uint64_t now = file.symbols->memory_bytes();
-    bytes_ += now - file.bytes;
-    file.bytes = now;
+  template <typename T>
+  void count(T& user) {
+    const std::uint64_t now = user.memory_bytes();
+    bytes_ += now - user.bytes;
+    user.bytes = now;
   }
 
-  bool over_budget() const { return bytes_ + cache_.memory_bytes() > options_.memory_budget; }
+  std::uint64_t kernel_bytes() const {
+    return kernel_cache_.memory_bytes() + (kernel_ ? kernel_->memory_bytes() : 0);
+  }
+  // By all but the kernel's list.
+  std::uint64_t held() const { return bytes_ + cache_.memory_bytes(); }
+  bool over_budget() const {
+    const std::uint64_t budget = options_.memory_budget;
+    return held() > std::max(budget - std::min(budget, kernel_bytes()), budget / kLeastShare);
+  }
 
   // The list as far as it is needed for this address; null when it cannot be read.
   const KernelSymbols* kernel(std::uint64_t address) {
@@ -196,7 +235,8 @@ class Symbolizer::Impl {
   FrameCache cache_;
   Files files_;
   std::unordered_map<std::uint32_t, Files::iterator> by_id_;
-  std::uint64_t bytes_ = 0;
+  std::uint64_t bytes_ = 0;  // of files and processes
+  std::uint64_t clock_ = 0;
   std::optional<KernelSymbols> kernel_;
   FrameCache kernel_cache_{kKernelCache};
   bool kernel_read_ = false;
@@ -235,8 +275,8 @@ std::span<const SourceFrame> Symbolizer::symbolize_process(pid_t pid, uid_t uid,
   return impl_->symbolize_process(pid, uid, root, address);
 }
 
-void Symbolizer::drop_pages() {
-  impl_->drop_pages();
+void Symbolizer::drop_pages(const elf::BinaryPtr& binary) {
+  impl_->drop_pages(binary);
 }
 
 std::uint64_t Symbolizer::memory_bytes() const {

@@ -27,9 +27,12 @@ struct SourceFrame {
 
 struct Options {
   Demangle demangle = Demangle::kFull;
+  // Of names that only a symbol table has; debug data says to which function a part or a copy belongs.
+  Suffixes suffixes = Suffixes::kNote;
   bool lines = true;  // read DWARF; false: names from symbol tables only
-  std::uint64_t memory_budget = 64ull
-                                << 20;  // of all indexes and caches together; least recently used file first
+  // Heap bytes of everything here together. What was not used lately goes first: lines, then whole files and
+  // processes. The kernel's list (some 6 MiB) stays, but leaves half of the budget to the others.
+  std::uint64_t memory_budget = 64ull << 20;
   std::vector<std::string> debug_directories{"/usr/lib/debug"};
   DebuginfodOptions debuginfod;  // off unless urls are given
   std::string kallsyms_path = "/proc/kallsyms";
@@ -63,9 +66,9 @@ class Symbolizer {
   std::span<const SourceFrame> symbolize_process(pid_t pid, uid_t uid, const std::string& root,
                                                  elf::RunAddress address);
 
-  // Gives pages of symbol and debug files back to the kernel; they are read again when needed. For the end of
-  // a window's work.
-  void drop_pages();
+  // Gives the pages of a file and its debug files back to the kernel; they are read again when needed. For whoever
+  // is done with the file for a while.
+  void drop_pages(const elf::BinaryPtr& binary);
 
   // Heap bytes of all indexes and caches, the kernel's list included.
   std::uint64_t memory_bytes() const;

@@ -37,6 +37,18 @@ std::unique_ptr<DebugFile> open_file(const std::shared_ptr<const elf::ElfFile>& 
   return file ? std::make_unique<DebugFile>(file, split, supplementary, skeletons) : nullptr;
 }
 
+// Where a function starts: DW_AT_low_pc, or the first of its ranges, which is where compilers put the hot part. 0 when
+// neither says.
+std::uint64_t first_address(const Unit& unit, const PcAttributes& pc) {
+  if (!pc.ranges) {
+    return unit.address(pc.low).value_or(0);
+  }
+  std::vector<PcRange> spans;
+  std::uint64_t limit = 64;
+  read_ranges(unit, pc, spans, limit);
+  return spans.empty() ? 0 : spans.front().low;
+}
+
 bool may_have_code(const UnitHeader& header) {
   return header.readable && (header.type == UnitType::kCompile || header.type == UnitType::kSkeleton);
 }
@@ -250,6 +262,9 @@ void Dwarf::Impl::append_chain(const Indexed& indexed, const Unit& unit, std::ui
     frame.name = info.name;
     frame.start_line = static_cast<std::int64_t>(info.start_line);
     entry = function.outer;
+    if (entry == FunctionIndex::kNone) {
+      frame.entry = first_address(*dies, info.pc);
+    }
     if (entry == FunctionIndex::kNone || out.size() == kMostFrames) {
       break;
     }

@@ -44,6 +44,7 @@ struct Frame {
   std::string file;               // directory and name joined as below; "" when not known
   std::int64_t line = 0;          // 0: code of no line
   std::int64_t start_line = 0;    // DW_AT_decl_line of the function; 0 when not known
+  std::uint64_t entry = 0;        // ELF address where the outermost function starts; 0 when not known
   bool inlined = false;           // into the frame that follows
 };
 

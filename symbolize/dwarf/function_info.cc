@@ -51,6 +51,16 @@ FunctionInfo describe_function(const DieRef& die) {
             info.call_line = value.number;
           }
           break;
+        case At::kLowPc:
+          if (added == 1) {
+            info.pc.low = value;
+          }
+          break;
+        case At::kRanges:
+          if (added == 1) {
+            info.pc.ranges = value;
+          }
+          break;
         case At::kAbstractOrigin:
           origin = value;
           break;

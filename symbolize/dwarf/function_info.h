@@ -16,6 +16,7 @@ struct FunctionInfo {
   // is described.
   std::uint64_t call_file = 0;
   std::uint64_t call_line = 0;
+  PcAttributes pc;  // of the DIE itself
 };
 
 // Follows DW_AT_abstract_origin and DW_AT_specification, through other units and the supplementary file (link-time

@@ -1,7 +1,12 @@
 #include "symbolize/dwarf/sections.h"
 
+#include <elf.h>
+
+#include <algorithm>
 #include <string>
 #include <string_view>
+
+#include "base/byte_reader.h"
 
 namespace stoker::symbolize::dwarf {
 namespace {
@@ -11,7 +16,41 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(SectionId::kCoun
     ".debug_str_offsets", ".debug_addr",   ".debug_ranges", ".debug_rnglists", ".debug_cu_index",
 };
 
+// Elf64_Chdr (gABI "Section Compression"): type, reserved, size; .zdebug_*: "ZLIB" and a big-endian size.
+std::uint64_t announced_size(ByteView stored, bool chdr) {
+  ByteReader reader(stored);
+  reader.u64();
+  if (chdr) {
+    const std::uint64_t size = reader.u64();
+    return reader.ok() ? size : 0;
+  }
+  reader.seek(4);
+  std::uint64_t size = 0;
+  for (int i = 0; i < 8; ++i) {
+    size = size << 8 | reader.u8();
+  }
+  return reader.ok() ? size : 0;
+}
+
 }  // namespace
+
+std::uint64_t inflated_bytes(const elf::ElfFile& file) {
+  std::uint64_t total = 0;
+  for (const elf::Section& section : file.sections()) {
+    const bool chdr = (section.flags & SHF_COMPRESSED) != 0;
+    const bool old = section.name.starts_with(".zdebug_");
+    if (!chdr && !old) {
+      continue;
+    }
+    const std::string name = old ? "." + std::string(section.name.substr(2)) : std::string(section.name);
+    if (std::ranges::find(kNames, name) != kNames.end()) {
+      // What goes past the end of the address space is past any limit as well.
+      const std::uint64_t size = announced_size(file.raw(section), chdr);
+      total = total + size < total ? UINT64_MAX : total + size;
+    }
+  }
+  return total;
+}
 
 ByteView Sections::get(SectionId id) const {
   const auto index = static_cast<std::size_t>(id);

@@ -23,6 +23,9 @@ enum class SectionId : std::uint8_t {
   kCount,
 };
 
+// Heap that reading all these sections of file takes: what compressed ones say they inflate to. 0 where none is compressed.
+std::uint64_t inflated_bytes(const elf::ElfFile& file);
+
 class Sections {
  public:
   // split: the file is a .dwo or .dwp, whose sections' names end in ".dwo" (DWARF 5 §7.3.2).

@@ -47,10 +47,32 @@ TEST(Demangle, PlainNamesStay) {
   EXPECT_EQ(demangle("", Demangle::kFull), "");
 }
 
-TEST(Demangle, PartsAndCopiesHaveTheFunctionsName) {
-  EXPECT_EQ(demangle("_Z3foov.cold", Demangle::kFull), "foo()");
-  EXPECT_EQ(demangle("_Z3foov.isra.0.part.1.constprop.2", Demangle::kFull), "foo()");
+TEST(Demangle, WhatACompilerAppendedStaysAsANote) {
+  EXPECT_EQ(demangle("_Z3foov.cold", Demangle::kFull), "foo() [clone .cold]");
+  EXPECT_EQ(demangle("_Z3foov.isra.0.part.1.constprop.2", Demangle::kFull),
+            "foo() [clone .isra.0.part.1.constprop.2]");
+  EXPECT_EQ(demangle("_Z3foov.lto_priv.3", Demangle::kSimplified), "foo [clone .lto_priv.3]");
+  EXPECT_EQ(demangle("_Z3foov.17", Demangle::kFull), "foo() [clone .17]");
+  EXPECT_EQ(demangle("read_line.part.0", Demangle::kFull), "read_line.part.0");
   EXPECT_EQ(demangle("_Z3foov.cold", Demangle::kNone), "_Z3foov.cold");
+}
+
+TEST(Demangle, ANoteIsStrippedOnRequest) {
+  for (const char* suffix : {".cold", ".part.0", ".constprop.12", ".isra.0", ".lto_priv.0", ".isra.0.cold",
+                             ".constprop.0.isra.1", ".llvm.1234", ".__uniq.5.cold"}) {
+    const std::string text(suffix);
+    EXPECT_EQ(demangle("_Z3foov" + text, Demangle::kFull, Suffixes::kStrip), "foo()") << suffix;
+    EXPECT_EQ(demangle("read_line" + text, Demangle::kFull, Suffixes::kStrip), "read_line") << suffix;
+    EXPECT_EQ(demangle("_Z3foov" + text, Demangle::kNone, Suffixes::kStrip), "_Z3foov") << suffix;
+  }
+}
+
+TEST(Demangle, WhatOnlyTellsLocalNamesApartIsNoNote) {
+  EXPECT_EQ(demangle("_ZL3foov.llvm.123456", Demangle::kFull), "foo()");
+  EXPECT_EQ(demangle("_ZL3foov.__uniq.99.cold", Demangle::kFull), "foo() [clone .cold]");
+}
+
+TEST(Demangle, EachKindOfSuffixIsKnown) {
   EXPECT_EQ(without_suffix("read_line.lto_priv.12"), "read_line");
   EXPECT_EQ(without_suffix("f.llvm.123456"), "f");
   EXPECT_EQ(without_suffix("f.__uniq.99.cold"), "f");

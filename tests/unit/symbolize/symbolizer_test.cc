@@ -22,8 +22,18 @@ TEST(Symbolizer, NamesAreDemangledAndTheLinkageNameIsKept) {
   const auto binary = binary_of(1, ElfBuilder().symbols({{"_Z3foov.cold", 0x1100, 16}}));
   const auto frames = symbolizer.symbolize(binary, {0x1100});
   ASSERT_EQ(frames.size(), 1u);
-  EXPECT_EQ(frames[0].function, "foo()");
+  EXPECT_EQ(frames[0].function, "foo() [clone .cold]");
   EXPECT_EQ(frames[0].system_name, "_Z3foov.cold");
+}
+
+TEST(Symbolizer, NotesAboutPartsAndCopiesAreStrippedOnRequest) {
+  Symbolizer symbolizer({.suffixes = Suffixes::kStrip, .debuginfod = {}});
+  const auto binary =
+      binary_of(1, ElfBuilder().symbols({{"_Z3foov.part.0", 0x1100, 16}, {"bar.constprop.0", 0x1200, 16}}));
+  EXPECT_EQ(symbolizer.symbolize(binary, {0x1100})[0].function, "foo()");
+  const auto frames = symbolizer.symbolize(binary, {0x1200});
+  EXPECT_EQ(frames[0].function, "bar");
+  EXPECT_EQ(frames[0].system_name, "bar.constprop.0");
 }
 
 TEST(Symbolizer, AnswersTheSameFromItsCache) {

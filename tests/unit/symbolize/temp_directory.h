@@ -27,6 +27,7 @@ class TempDirectory {
     std::ofstream(file, std::ios::binary) << bytes;
     return file.string();
   }
+  void remove(const std::string& name) const { std::filesystem::remove(path_ + "/" + name); }
 
  private:
   std::string path_;
