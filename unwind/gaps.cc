@@ -1,5 +1,7 @@
 #include "unwind/gaps.h"
 
+#include <elf.h>
+
 #include <algorithm>
 #include <string_view>
 
@@ -52,8 +54,32 @@ GapRules::GapRules(const elf::ElfFile& file, const elf::Segment& segment)
       code_(slice(file.bytes(), segment.offset.value, segment.size)),
       machine_(file.machine()),
       entry_(file.entry().value) {
+  find_code(file);
   if (machine_ == elf::Machine::kX86_64) {
     add_plts(file);
+  }
+}
+
+// Some linkers put constants into the executable segment: 50 MB of them in a large library, not to be searched.
+void GapRules::find_code(const elf::ElfFile& file) {
+  const std::uint64_t segment_end = segment_.address.value + segment_.size;
+  for (const elf::Section& section : file.sections()) {
+    if ((section.flags & SHF_EXECINSTR) == 0 || section.size > segment_end) {
+      continue;
+    }
+    const std::uint64_t start = std::max(section.address.value, segment_.address.value);
+    const std::uint64_t end = std::min(section.address.value, segment_end - section.size) + section.size;
+    if (start < end) {
+      ranges_.push_back({start, end});
+    }
+  }
+  if (ranges_.empty()) {
+    ranges_.push_back({segment_.address.value, segment_end});
+  }
+  std::ranges::sort(ranges_, {}, &CodeRange::start);
+  for (std::size_t i = 1; i < ranges_.size(); ++i) {
+    ranges_[i].start = std::max(ranges_[i].start, ranges_[i - 1].end);
+    ranges_[i].end = std::max(ranges_[i].end, ranges_[i].start);
   }
 }
 
@@ -99,7 +125,18 @@ void GapRules::add_plt(std::uint64_t start, ByteView code) {
   known_.push_back({start + kEntrySize, start + code.size(), row_of(UNWIND_PLT, plain ? 11 : 9)});
 }
 
-void GapRules::find_signal_returns(std::uint64_t from, ByteView code, std::vector<Known>& found) const {
+void GapRules::find_signal_returns(std::uint64_t from, std::uint64_t to, std::vector<Known>& found) const {
+  auto range = std::ranges::upper_bound(ranges_, from, {}, &CodeRange::end);
+  for (; range != ranges_.end() && range->start < to; ++range) {
+    const std::uint64_t start = std::max(range->start, from);
+    const std::uint64_t end = std::min(range->end, to);
+    if (start < end) {
+      find_signal_returns_in(start, slice(code_, start - segment_.address.value, end - start), found);
+    }
+  }
+}
+
+void GapRules::find_signal_returns_in(std::uint64_t from, ByteView code, std::vector<Known>& found) const {
   const bool x86 = machine_ == elf::Machine::kX86_64;
   const std::string_view pattern = x86 ? kX86SignalReturn : kArmSignalReturn;
   const std::string_view text = as_text(code);
@@ -153,7 +190,7 @@ void GapRules::fill(std::uint64_t from, std::uint64_t to, bool after_function, R
   }
   const ByteView code = slice(code_, from - segment_.address.value, to - from);
   std::vector<Known> inside;
-  find_signal_returns(from, code, inside);
+  find_signal_returns(from, to, inside);
   auto plt = std::ranges::lower_bound(known_, from, {}, &Known::start);
   for (; plt != known_.end() && plt->end <= to; ++plt) {
     inside.push_back(*plt);

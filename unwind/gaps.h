@@ -33,13 +33,20 @@ class GapRules {
     std::uint64_t end;
     unwind_row row;
   };
+  struct CodeRange {
+    std::uint64_t start;
+    std::uint64_t end;
+  };
+  void find_code(const elf::ElfFile& file);
   void add_plts(const elf::ElfFile& file);
   void add_plt(std::uint64_t start, ByteView code);
-  void find_signal_returns(std::uint64_t from, ByteView code, std::vector<Known>& found) const;
+  void find_signal_returns(std::uint64_t from, std::uint64_t to, std::vector<Known>& found) const;
+  void find_signal_returns_in(std::uint64_t from, ByteView code, std::vector<Known>& found) const;
   bool keeps_frame_pointers(ByteView code) const;
 
   const elf::Segment segment_;
-  ByteView code_;  // of the segment
+  ByteView code_;                  // of the segment
+  std::vector<CodeRange> ranges_;  // what of it is code, as far as sections tell; by start, disjoint
   elf::Machine machine_;
   std::uint64_t entry_;
   std::vector<Known> known_;  // by start, disjoint

@@ -140,6 +140,10 @@ class FdeRunner {
   StateStack<State> remembered_;
 };
 
+// Functions between two returns of the file's pages: a look at a function's code brings 64 KiB around it in, and all
+// looks together the whole of a large file.
+constexpr std::size_t kFunctionsBetweenDrops = 2048;
+
 // A row costs two bytes of instructions at the least and about six in practice.
 std::size_t expected_rows(const CfiSources& sources, const BuildLimits& limits) {
   return std::min((sources.eh_frame.bytes.size() + sources.debug_frame.bytes.size()) / 4 + 64, limits.rows);
@@ -187,7 +191,11 @@ Result<UnwindTable> build_segment(const elf::ElfFile& file, const elf::Segment& 
   FdeRunner<Arch> eh_runner(eh_frame, stats);
   FdeRunner<Arch> debug_runner(debug_frame, stats);
   std::uint64_t done = segment.address.value;
+  std::size_t looked_at = 0;
   for (const IndexedFde& fde : fdes) {
+    if (++looked_at % kFunctionsBetweenDrops == 0) {
+      file.drop_pages();
+    }
     const std::uint64_t start = base.value + fde.start;
     const std::uint64_t stop = base.value + fde.end;
     if (gaps.is_context_start(start, stop)) {

@@ -201,6 +201,18 @@ TEST(TableBuilder, ASignalReturnWithoutCfiIsASignalFrame) {
   EXPECT_EQ(row_at(tables, 0x1209).rule, UNWIND_NONE);
 }
 
+TEST(TableBuilder, ConstantsInTheExecutableSegmentAreNotSearchedForCode) {
+  const Bytes code = program({0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05});
+  MadeElf made;
+  made.sections.push_back({.name = ".text", .address = 0x1000, .flags = 6, .bytes = Bytes(0x800)});
+  made.sections.push_back({.name = ".rodata", .address = 0x1800, .bytes = Bytes(0x800)});
+  write(made, 0x1200, code);
+  write(made, 0x1a00, code);
+  const auto tables = tables_of(made);
+  EXPECT_EQ(row_at(tables, 0x1200).rule, UNWIND_SIGNAL);
+  EXPECT_EQ(row_at(tables, 0x1a00).rule, UNWIND_NONE);
+}
+
 TEST(TableBuilder, TheStartOfACoroutineIsARootFromTheByteBefore) {
   CfiBytes cfi;
   const auto cie = cfi.cie({});
