@@ -94,8 +94,8 @@ class Daemon {
  private:
   Result<> start_outputs();
   void deliver(const Window& window);
-  void push(const Window& window);
-  void keep(const Window& window);
+  void push(const NamedWindow& named);
+  void keep(const NamedWindow& named);
 
   const config::Config config_;
   metrics::Registry metrics_;
@@ -170,7 +170,7 @@ Result<> Daemon::start() {
   ProfileFacts facts;
   facts.frequency = static_cast<int>(config_.sampling.rate);
   facts.event_name = session_->sampler().event_name();
-  builder_.emplace(*symbolizer_, facts);
+  builder_.emplace(facts);
   if (const std::string hint = symbolizer_->kernel_hint(); !hint.empty() && config_.sampling.kernel_stacks) {
     log::warning("{}", hint);
   }
@@ -194,24 +194,24 @@ void Daemon::finish() {
 }
 
 void Daemon::deliver(const Window& window) {
+  const NamedWindow named(window, *symbolizer_);
   if (pyroscope_ != nullptr) {
-    push(window);
+    push(named);
   }
   if (store_ || directory_) {
-    keep(window);
+    keep(named);
   }
-  symbolizer_->drop_pages();
 }
 
 // One profile per process name and container: pids would be a series each on the server.
-void Daemon::push(const Window& window) {
+void Daemon::push(const NamedWindow& named) {
   std::vector<TargetProfile> targets =
-      builder_->build(window, [](const SampledProcess& process, std::string_view) {
+      builder_->build(named, [](const SampledProcess& process, std::string_view) {
         return Target{process.comm + '\0' + process.container.id, {}};
       });
   std::vector<exporters::Series> series;
   for (TargetProfile& target : targets) {
-    const SampledProcess& process = window.processes[target.processes.front()];
+    const SampledProcess& process = named.window().processes[target.processes.front()];
     exporters::Labels labels{{"__name__", "process_cpu"}, {"service_name", process.comm}};
     if (!process.container.id.empty()) {
       labels.emplace_back("container_id", process.container.id);
@@ -222,8 +222,8 @@ void Daemon::push(const Window& window) {
   pyroscope_->push(std::move(series));
 }
 
-void Daemon::keep(const Window& window) {
-  std::vector<TargetProfile> whole = builder_->build(window, whole_target);
+void Daemon::keep(const NamedWindow& named) {
+  std::vector<TargetProfile> whole = builder_->build(named, whole_target);
   if (whole.empty()) {
     return;
   }

@@ -1,10 +1,10 @@
 #include "agent/profile_builder.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <sys/utsname.h>
 
 #include <algorithm>
+#include <span>
 #include <unordered_map>
 #include <utility>
 
@@ -15,86 +15,23 @@ namespace stoker::agent {
 namespace {
 
 using profile::FrameKind;
-using symbolize::SourceFrame;
-
-struct FrameHash {
-  std::size_t operator()(const MappedFrame& frame) const {
-    const std::uint64_t mixed =
-        (frame.address ^ (std::uint64_t{frame.binary} << 40) ^ (static_cast<std::uint64_t>(frame.pid) << 8) ^
-         static_cast<std::uint64_t>(frame.kind)) *
-        0x9e3779b97f4a7c15ull;
-    return static_cast<std::size_t>(mixed ^ (mixed >> 32));
-  }
-};
-
-// The names of every distinct frame of a window, found once however many profiles they go to.
-class NamedFrames {
- public:
-  NamedFrames(const Window& window, symbolize::Symbolizer& symbolizer)
-      : binary_has_lines_(window.binaries.size()) {
-    symbolizer.refresh_kernel();
-    for (const MappedFrame& frame : window.frames) {
-      const auto [position, is_new] = names_.try_emplace(frame);
-      if (is_new) {
-        position->second = name(window, symbolizer, frame);
-      }
-    }
-  }
-
-  struct Names {
-    std::vector<SourceFrame> frames;  // innermost first; empty: nothing is known
-    std::string module;               // of a kernel frame
-  };
-
-  const Names& of(const MappedFrame& frame) const { return names_.at(frame); }
-  bool has_lines(std::uint32_t binary) const { return binary_has_lines_[binary]; }
-
- private:
-  Names name(const Window& window, symbolize::Symbolizer& symbolizer, const MappedFrame& frame) {
-    Names names;
-    const auto keep = [&](std::span<const SourceFrame> found) {
-      names.frames.assign(found.begin(), found.end());
-    };
-    if (frame.kind == FrameKind::kKernel) {
-      keep(symbolizer.symbolize_kernel(frame.address));
-      names.module = symbolizer.kernel_module(frame.address);
-    } else if (frame.kind == FrameKind::kRuntime) {
-      const std::string root = fmt::format("/proc/{}/root", frame.pid);
-      struct stat owner{};
-      if (::stat(fmt::format("/proc/{}", frame.pid).c_str(), &owner) == 0) {
-        keep(symbolizer.symbolize_process(frame.pid, owner.st_uid, root, {frame.address}));
-      }
-    } else if (frame.kind == FrameKind::kNative && frame.binary != MappedFrame::kNoBinary) {
-      keep(symbolizer.symbolize(window.binaries[frame.binary], {frame.address}));
-      for (const SourceFrame& source : names.frames) {
-        if (source.line != 0) {
-          binary_has_lines_[frame.binary] = true;
-        }
-      }
-    }
-    return names;
-  }
-
-  std::unordered_map<MappedFrame, Names, FrameHash> names_;
-  std::vector<bool> binary_has_lines_;
-};
 
 // Puts a window's frames into one profile.
 class LocationTable {
  public:
-  LocationTable(const Window& window, const NamedFrames& names, profile::Profile& profile)
-      : window_(window), names_(names), profile_(profile) {}
+  LocationTable(const NamedWindow& named, profile::Profile& profile) : named_(named), profile_(profile) {}
 
-  profile::LocationId of(const MappedFrame& frame) {
-    const auto [position, is_new] = ids_.try_emplace(frame, 0);
+  profile::LocationId of(NamedWindow::FrameId id) {
+    const auto [position, is_new] = ids_.try_emplace(id, 0);
     if (is_new) {
-      position->second = profile_.add_location(location(frame));
+      position->second = profile_.add_location(location(id));
     }
     return position->second;
   }
 
  private:
-  profile::Location location(const MappedFrame& frame) {
+  profile::Location location(NamedWindow::FrameId id) {
+    const MappedFrame& frame = named_.mapped(id);
     profile::Location location;
     location.kind = frame.kind;
     if (frame.kind == FrameKind::kMarker) {
@@ -103,17 +40,13 @@ class LocationTable {
       location.lines.push_back({profile_.add_function({.name = text, .system_name = text, .file = ""}), 0});
       return location;
     }
-    const NamedFrames::Names& names = names_.of(frame);
+    const std::span<const NamedWindow::Line> lines = named_.lines(id);
     location.address = frame.address;
-    location.mapping = mapping(frame, names);
-    for (const SourceFrame& source : names.frames) {
-      location.lines.push_back({profile_.add_function({.name = source.function,
-                                                       .system_name = source.system_name,
-                                                       .file = source.file,
-                                                       .start_line = source.start_line}),
-                                source.line});
+    location.mapping = mapping(id);
+    for (const NamedWindow::Line& line : lines) {
+      location.lines.push_back({profile_.add_function(named_.function(line.function)), line.line});
     }
-    if (const std::string text = names.frames.empty() ? substitute_name(frame) : ""; !text.empty()) {
+    if (const std::string text = lines.empty() ? substitute_name(frame) : ""; !text.empty()) {
       location.lines.push_back({profile_.add_function({.name = text, .system_name = text, .file = ""}), 0});
     }
     return location;
@@ -128,23 +61,25 @@ class LocationTable {
     if (frame.binary == MappedFrame::kNoBinary) {
       return "[unknown]";
     }
-    const elf::Binary& binary = *window_.binaries[frame.binary];
+    const elf::Binary& binary = *named_.window().binaries[frame.binary];
     // Memory without a file has a different address at every call of a JIT: its name is all that can be shared.
     return binary.elf == nullptr && binary.path.starts_with('[') ? binary.path : std::string();
   }
 
-  profile::MappingId mapping(const MappedFrame& frame, const NamedFrames::Names& names) {
+  profile::MappingId mapping(NamedWindow::FrameId id) {
+    const MappedFrame& frame = named_.mapped(id);
     profile::Mapping mapping;
-    mapping.has_functions = !names.frames.empty();
+    mapping.has_functions = !named_.lines(id).empty();
     if (frame.kind == FrameKind::kKernel) {
-      mapping.path = names.module.empty() ? "[kernel]" : "[kernel:" + names.module + "]";
+      const std::string& module = named_.module(id);
+      mapping.path = module.empty() ? "[kernel]" : "[kernel:" + module + "]";
       mapping.limit = ~std::uint64_t{0};
       return profile_.add_mapping(mapping);
     }
     if (frame.binary == MappedFrame::kNoBinary) {
       return 0;
     }
-    const elf::Binary& binary = *window_.binaries[frame.binary];
+    const elf::Binary& binary = *named_.window().binaries[frame.binary];
     mapping.path = binary.path;
     mapping.build_id = binary.build_id;
     if (binary.elf != nullptr) {
@@ -157,7 +92,7 @@ class LocationTable {
         }
       }
     }
-    if (mapping.has_functions && names_.has_lines(frame.binary)) {
+    if (mapping.has_functions && named_.has_lines(frame.binary)) {
       mapping.has_filenames = true;
       mapping.has_line_numbers = true;
       mapping.has_inline_frames = true;
@@ -165,23 +100,24 @@ class LocationTable {
     return profile_.add_mapping(mapping);
   }
 
-  const Window& window_;
-  const NamedFrames& names_;
+  const NamedWindow& named_;
   profile::Profile& profile_;
-  std::unordered_map<MappedFrame, profile::LocationId, FrameHash> ids_;
+  std::unordered_map<NamedWindow::FrameId, profile::LocationId> ids_;
 };
 
 // A profile's first mapping is its program's, by pprof's convention: "File:" in reports. A frame of the program itself
 // that is in the profile anyway is added before all others.
-void add_program_first(const Window& window, const Cell& first, LocationTable& locations) {
+void add_program_first(const NamedWindow& named, const Cell& first, LocationTable& locations) {
+  const Window& window = named.window();
   const std::string& exe = window.processes[first.process].exe;
   for (const Cell& cell : window.cells) {
     if (cell.process != first.process) {
       continue;
     }
-    for (const MappedFrame& frame : window.frames_of(window.stacks[cell.stack])) {
-      if (frame.binary != MappedFrame::kNoBinary && window.binaries[frame.binary]->path == exe) {
-        locations.of(frame);
+    for (const NamedWindow::FrameId id : named.frames_of(window.stacks[cell.stack])) {
+      const std::uint32_t binary = named.mapped(id).binary;
+      if (binary != MappedFrame::kNoBinary && window.binaries[binary]->path == exe) {
+        locations.of(id);
         return;
       }
     }
@@ -207,9 +143,8 @@ profile::Profile ProfileBuilder::empty(const Window& window) const {
   return profile;
 }
 
-std::vector<TargetProfile> ProfileBuilder::build(const Window& window, const TargetOf& target_of) {
-  const NamedFrames names(window, symbolizer_);
-
+std::vector<TargetProfile> ProfileBuilder::build(const NamedWindow& named, const TargetOf& target_of) const {
+  const Window& window = named.window();
   struct Open {
     std::size_t index;
     LocationTable locations;
@@ -223,20 +158,20 @@ std::vector<TargetProfile> ProfileBuilder::build(const Window& window, const Tar
     auto position = open.find(target.key);
     if (position == open.end()) {
       targets.push_back(std::make_unique<TargetProfile>(TargetProfile{target.key, {}, empty(window)}));
-      position = open.emplace(target.key,
-                              Open{targets.size() - 1, LocationTable(window, names, targets.back()->profile)})
-                     .first;
+      position =
+          open.emplace(target.key, Open{targets.size() - 1, LocationTable(named, targets.back()->profile)})
+              .first;
     }
     TargetProfile& to = *targets[position->second.index];
     if (to.processes.empty()) {
-      add_program_first(window, cell, position->second.locations);
+      add_program_first(named, cell, position->second.locations);
     }
     if (std::ranges::find(to.processes, cell.process) == to.processes.end()) {
       to.processes.push_back(cell.process);
     }
     stack.clear();
-    for (const MappedFrame& frame : window.frames_of(window.stacks[cell.stack])) {
-      stack.push_back(position->second.locations.of(frame));
+    for (const NamedWindow::FrameId id : named.frames_of(window.stacks[cell.stack])) {
+      stack.push_back(position->second.locations.of(id));
     }
     const auto samples = static_cast<std::int64_t>(cell.samples);
     const std::int64_t values[] = {samples, samples * to.profile.period};

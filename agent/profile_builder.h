@@ -1,4 +1,4 @@
-// Windows into profiles: names for addresses, labels for processes.
+// Named windows into profiles: which samples go together, and with which labels.
 #pragma once
 
 #include <cstdint>
@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "agent/named_window.h"
 #include "agent/window.h"
 #include "profile/profile.h"
-#include "symbolize/symbolizer.h"
 
 namespace stoker::agent {
 
@@ -32,20 +32,18 @@ struct TargetProfile {
   profile::Profile profile;
 };
 
-// Not thread-safe: one at a time, on the thread that owns the symbolizer.
+// Any thread.
 class ProfileBuilder {
  public:
-  ProfileBuilder(symbolize::Symbolizer& symbolizer, ProfileFacts facts)
-      : symbolizer_(symbolizer), facts_(std::move(facts)) {}
+  explicit ProfileBuilder(ProfileFacts facts) : facts_(std::move(facts)) {}
 
   // One profile per key, in the order in which keys first appear. A window without samples gives none.
-  std::vector<TargetProfile> build(const Window& window, const TargetOf& target_of);
+  std::vector<TargetProfile> build(const NamedWindow& named, const TargetOf& target_of) const;
 
   // A profile with this builder's facts and no samples.
   profile::Profile empty(const Window& window) const;
 
  private:
-  symbolize::Symbolizer& symbolizer_;
   ProfileFacts facts_;
 };
 

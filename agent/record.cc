@@ -165,8 +165,8 @@ profile::Profile Recording::name_and_label(const Window& window) {
   facts.event_name = session_->sampler().event_name();
   facts.comments.push_back(fmt::format("{} samples taken, {} delivered, {} dropped", totals_[STAT_taken],
                                        totals_[STAT_delivered], totals_.dropped()));
-  ProfileBuilder builder(symbolizer, facts);
-  std::vector<TargetProfile> profiles = builder.build(window, whole_target);
+  const ProfileBuilder builder(facts);
+  std::vector<TargetProfile> profiles = builder.build(NamedWindow(window, symbolizer), whole_target);
   if (const std::string hint = symbolizer.kernel_hint(); !hint.empty() && options_.kernel_stacks) {
     log::warning("{}", hint);
   }

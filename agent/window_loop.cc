@@ -42,12 +42,6 @@ bool WindowLoop::wait_until(std::chrono::steady_clock::time_point due) {
 
 void WindowLoop::deliver_window(const Window& window) {
   deliver_(window);
-  // What was read of the sampled files counts as resident until it is given back: 110 MB on a host that compiles.
-  for (const elf::BinaryPtr& binary : window.binaries) {
-    if (binary->elf != nullptr) {
-      binary->elf->drop_pages();
-    }
-  }
   // A window's profiles are its largest allocations by far: their pages go back, or every peak would stay resident.
   ::malloc_trim(0);
 }
