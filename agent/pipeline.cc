@@ -17,10 +17,6 @@ constexpr std::chrono::milliseconds kQueueWait{100};
 // At the end, for the tables that the last samples wait for.
 constexpr std::uint64_t kLastTablesNs = 5'000'000'000;
 
-std::string_view comm_of(const sample_record& record) {
-  return {record.comm, ::strnlen(record.comm, sizeof(record.comm))};
-}
-
 // The record's own counts must agree with its size: the pipeline trusts no length twice.
 bool well_formed(const sample_record& record, ByteView frames) {
   if (record.kernel_frames > MAX_KERNEL_FRAMES || record.user_frames > MAX_USER_FRAMES ||
@@ -57,7 +53,8 @@ Pipeline::Pipeline(Sampler& sampler, BatchQueue& queue, StatCounters& stats, Pro
                 stats_.add(static_cast<stat_id>(walked.end), walked.end == 0 ? 0 : 1);
                 deliver(sample.record, sample.process, hash, stack);
               }),
-      window_(wall_now(), monotonic_now()) {}
+      window_(wall_now(), monotonic_now()),
+      timeline_(processes_table_, [this](const discovery::SidebandEvent& event) { observe(event); }) {}
 
 Pipeline::~Pipeline() = default;
 
@@ -79,11 +76,12 @@ void Pipeline::run() {
     process_maps_.flush();
     answer_cut();
   }
+  constexpr MonotonicTime kEnd{~std::uint64_t{0}};
   for (const PendingSample& sample : std::exchange(early_, {})) {
-    apply_until({sample.record.time_ns});
+    timeline_.reach(sample.record, kEnd);
     process(sample.record, sample.frames);
   }
-  apply_until({~std::uint64_t{0}});
+  timeline_.advance(kEnd);
   const MonotonicTime deadline{monotonic_now().ns + kLastTablesNs};
   while (copies_.waiting() && tables_.building() && monotonic_now() < deadline) {
     std::this_thread::sleep_for(std::chrono::milliseconds{5});
@@ -100,7 +98,7 @@ void Pipeline::use_finished_tables() {
 }
 
 void Pipeline::take_in(const Batch& batch) {
-  events_.insert(events_.end(), batch.events.begin(), batch.events.end());
+  timeline_.add(batch.events);
 
   struct Sample {
     sample_record record;
@@ -132,32 +130,23 @@ void Pipeline::take_in(const Batch& batch) {
   // Each CPU's samples are in order, but not those of different CPUs.
   std::ranges::sort(samples, {}, [](const Sample& sample) { return sample.record.time_ns; });
   for (const Sample& sample : samples) {
-    if (sample.record.time_ns >= batch.complete.ns) {
+    if (timeline_.reach(sample.record, batch.complete)) {
+      process(sample.record, sample.frames);
+    } else {
       early_.push_back({sample.record, {sample.frames.begin(), sample.frames.end()}});
-      continue;
     }
-    apply_until({sample.record.time_ns});
-    process(sample.record, sample.frames);
   }
-  apply_until(batch.complete);
+  timeline_.advance(batch.complete);
   processes_table_.trim(batch.complete);
 }
 
-void Pipeline::apply_until(MonotonicTime time) {
-  while (next_event_ < events_.size() && events_[next_event_].time <= time) {
-    const discovery::SidebandEvent& event = events_[next_event_++];
-    if (const auto* lost = std::get_if<discovery::LostEvent>(&event.what)) {
-      stats_.add(STAT_sideband_lost, lost->count);
-    } else if (const auto* exit = std::get_if<discovery::ExitEvent>(&event.what)) {
-      if (filter_.container && exit->pid == exit->tid) {
-        sampler_.forget_pid(exit->pid);
-      }
+void Pipeline::observe(const discovery::SidebandEvent& event) {
+  if (const auto* lost = std::get_if<discovery::LostEvent>(&event.what)) {
+    stats_.add(STAT_sideband_lost, lost->count);
+  } else if (const auto* exit = std::get_if<discovery::ExitEvent>(&event.what)) {
+    if (filter_.container && exit->pid == exit->tid) {
+      sampler_.forget_pid(exit->pid);
     }
-    processes_table_.apply(event);
-  }
-  if (next_event_ == events_.size()) {
-    events_.clear();
-    next_event_ = 0;
   }
 }
 

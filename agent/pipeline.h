@@ -17,6 +17,7 @@
 #include "agent/batch.h"
 #include "agent/copy_walker.h"
 #include "agent/process_maps.h"
+#include "agent/process_timeline.h"
 #include "agent/sampler.h"
 #include "agent/stack_cache.h"
 #include "agent/stats.h"
@@ -62,7 +63,7 @@ class Pipeline {
 
   void run();
   void take_in(const Batch& batch);
-  void apply_until(MonotonicTime time);
+  void observe(const discovery::SidebandEvent& event);
   void process(const sample_record& record, ByteView frames);
   bool wanted(discovery::Process& process, const sample_record& record);
   void take_copy(const sample_record& record, ByteView bytes, discovery::Process& process);
@@ -83,11 +84,9 @@ class Pipeline {
   CopyWalker copies_;
   StackCache stacks_;
   WindowBuilder window_;
-  std::vector<discovery::SidebandEvent> events_;  // read but not applied, in order of time
-  std::size_t next_event_ = 0;
+  ProcessTimeline timeline_;
   std::vector<PendingSample> early_;  // samples whose events are not all read yet
   std::vector<MappedFrame> mapped_;   // of the stack at hand
-  MonotonicTime applied_;
 
   std::mutex cut_mutex_;
   std::optional<std::promise<Window>> cut_request_;
