@@ -123,6 +123,7 @@ void Pipeline::take_in(const Batch& batch) {
     sample.frames = bytes.subspan(sizeof(sample_record));
     if (!well_formed(sample.record, sample.frames)) {
       stats_.add(STAT_bad_record);
+      stats_.add(STAT_taken, (sample.record.flags & SAMPLE_UNDECIDED) != 0 ? 1 : 0);
       continue;
     }
     samples.push_back(sample);
@@ -170,9 +171,12 @@ void Pipeline::process(const sample_record& record, ByteView frames) {
   const bool copied = (record.flags & SAMPLE_STACK_COPY) != 0;
   const StackCache::RawStack* stack = copied ? nullptr : stacks_.find(record, frames);
   discovery::Process& process = processes_table_.at(static_cast<pid_t>(record.pid), comm_of(record));
-  if ((record.flags & SAMPLE_UNDECIDED) != 0 && !wanted(process, record)) {
-    stats_.add(STAT_undecided_refused);
-    return;
+  if ((record.flags & SAMPLE_UNDECIDED) != 0) {
+    if (!wanted(process, record)) {
+      stats_.add(STAT_undecided_refused);
+      return;
+    }
+    stats_.add(STAT_taken);
   }
   if (record.address_space != 0) {
     process_maps_.sampled(process, record.address_space);

@@ -3,7 +3,9 @@
 #include <bpf/libbpf.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "base/log.h"
@@ -23,6 +25,19 @@ int append_record(void* context, void* data, std::size_t size) {
   batch.bytes.insert(batch.bytes.end(), bytes, bytes + size);
   batch.sizes.push_back(static_cast<std::uint32_t>(size));
   return 0;
+}
+
+// Samples that nobody has counted as taken yet: whether their process is wanted was to be decided here.
+std::size_t undecided_in(const Batch& batch) {
+  std::size_t count = 0;
+  ByteView rest = batch.bytes;
+  for (const std::uint32_t size : batch.sizes) {
+    sample_record record{};
+    std::memcpy(&record, rest.data(), std::min<std::size_t>(size, sizeof(record)));
+    count += (record.flags & SAMPLE_UNDECIDED) != 0 ? 1 : 0;
+    rest = rest.subspan(size);
+  }
+  return count;
 }
 
 }  // namespace
@@ -99,6 +114,7 @@ void RingReader::hand_over() {
     return;
   }
   stats_.add(STAT_ring_queue_full, samples);
+  stats_.add(STAT_taken, undecided_in(batch_));
   batch_.bytes.clear();
   batch_.sizes.clear();
   sampler_.start_epoch();  // whole stacks may have been among what is lost

@@ -20,6 +20,14 @@ ALWAYS_INLINE u64 kernel_hash(const struct scratch *scratch) {
   return hash;
 }
 
+/* User space decides about the process, and counts the sample as taken then. If it never gets there, it counts here. */
+ALWAYS_INLINE void count_lost(bool undecided, u32 reason) {
+  if (undecided) {
+    count(STAT_taken);
+  }
+  count(reason);
+}
+
 /* Sends the sample, with its frames unless this epoch has seen them. Only what the ring took counts as seen. */
 ALWAYS_INLINE void emit(struct scratch *scratch, u32 user_bytes) {
   struct sample_record *record = &scratch->record;
@@ -41,7 +49,7 @@ ALWAYS_INLINE void emit(struct scratch *scratch, u32 user_bytes) {
   u64 wakeup = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >= config.wakeup_bytes ? BPF_RB_FORCE_WAKEUP
                                                                                   : BPF_RB_NO_WAKEUP;
   if (bpf_ringbuf_output(&ring, scratch, size, wakeup) != 0) {
-    count(STAT_ring_full);
+    count_lost(record->flags & SAMPLE_UNDECIDED, STAT_ring_full);
     return;
   }
   if (record->flags & SAMPLE_HAS_STACK) {
@@ -67,13 +75,15 @@ int sample_cpu(struct bpf_perf_event_data *ctx) {
     count(STAT_filtered);
     return 0;
   }
-  count(STAT_taken);
+  if (decision == DECIDED_YES) {
+    count(STAT_taken);
+  }
   if (ids.pid == 0) {
     count(STAT_outside_namespace);
   }
   struct scratch *scratch = this_scratch();
   if (!scratch) {
-    count(STAT_no_scratch);
+    count_lost(decision == UNDECIDED, STAT_no_scratch);
     return 0;
   }
 

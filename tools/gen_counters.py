@@ -9,7 +9,7 @@ SOURCE = ROOT / "bpf/shared/stats.def"
 PAGE = ROOT / "docs/counters.md"
 STAT = re.compile(r'^STAT\((\w+),\s*(\w+),\s*"([^"]*)"\)', re.MULTILINE)
 KINDS = {
-    "TAKEN": "Taken: a sample event that passed the filters",
+    "TAKEN": "Taken: a sample of a wanted process, or one lost before it was known whether it is wanted",
     "DELIVERED": "Delivered: a sample that is in a profile",
     "DROP": "Dropped: a sample that is in no profile",
     "CUT": "Cut: a sample whose user stack ends before a root, as its marker frame says",

@@ -83,6 +83,7 @@ TEST_F(Filter, CommMatchesProcessNamesAnywhere) {
   const Process other({target("deep"), "3", "20"});
   const Recording recording = Recording::of({"-F", "199", "-d", "2s", "--comm", "hain"});
   EXPECT_THAT(values(recording, "process"), testing::UnorderedElementsAre("chain", "chain_static"));
+  EXPECT_EQ(recording.accounting().dropped, 0u) << "what it takes to know a process's name is no sample";
 }
 
 TEST_F(Filter, CommMeansTheProcessNotItsThreads) {
@@ -138,11 +139,13 @@ TEST_F(Filter, ContainerIdsComeFromCgroups) {
   EXPECT_GT(recording.samples(), 20u);
   EXPECT_THAT(values(recording, "pid"), testing::ElementsAre(std::to_string(inside.pid())));
   EXPECT_THAT(values(recording, "container_id"), testing::ElementsAre(id));
+  EXPECT_EQ(recording.accounting().dropped, 0u);
 }
 
 TEST_F(Filter, AContainerThatIsNotThereGivesAnEmptyProfile) {
   const Recording recording = Recording::of({"-d", "500ms", "--container", "feedfeedfeed"});
   EXPECT_EQ(recording.samples(), 0u);
+  EXPECT_EQ(recording.accounting().taken, 0u);
   EXPECT_THAT(recording.errors(), testing::HasSubstr("no process of container feedfeedfeed"));
 }
 

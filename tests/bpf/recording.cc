@@ -95,10 +95,7 @@ void Recording::finish() {
   ASSERT_TRUE(
       std::regex_search(text, found, std::regex("(\\d+) taken = (\\d+) delivered \\+ (\\d+) dropped")))
       << text;
-  accounting_ = {std::stoull(found[1]), std::stoull(found[2]), std::stoull(found[3]), 0};
-  if (std::regex_search(text, found, std::regex("undecided_refused (\\d+)"))) {
-    accounting_.refused = std::stoull(found[1]);
-  }
+  accounting_ = {std::stoull(found[1]), std::stoull(found[2]), std::stoull(found[3])};
   // Exact, for every recording of every test.
   EXPECT_EQ(accounting_.taken, accounting_.delivered + accounting_.dropped) << text;
   EXPECT_EQ(accounting_.delivered, samples()) << text;

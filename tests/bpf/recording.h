@@ -33,8 +33,6 @@ struct Accounting {
   std::uint64_t taken = 0;
   std::uint64_t delivered = 0;
   std::uint64_t dropped = 0;
-  std::uint64_t refused = 0;  // of these: samples taken to find out that the filter does not want the process
-  std::uint64_t lost() const { return dropped - refused; }
   bool operator==(const Accounting&) const = default;
 };
 

@@ -155,7 +155,7 @@ TEST_F(Sampling, EveryOneOf300ProcessesOf30MillisecondsIsSampledAndNamed) {
   }
   recording.agent().signal(SIGINT);
   recording.finish();
-  EXPECT_EQ(recording.accounting().lost(), 0u) << recording.errors();
+  EXPECT_EQ(recording.accounting().dropped, 0u) << recording.errors();
   // exec and exit are CPU time of the process that it cannot print itself.
   EXPECT_GE(static_cast<double>(recording.samples()), 0.97 * 199 * cpu);
   std::set<std::string> pids;
