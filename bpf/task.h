@@ -57,6 +57,11 @@ ALWAYS_INLINE struct task_ids current_ids(struct task_struct *task, u64 pid_tgid
   return task_ids(task);
 }
 
+/* Of user space, as of the task's last switch: a thread sets it once, when it starts. */
+ALWAYS_INLINE u64 thread_pointer(struct task_struct *task) {
+  return BPF_CORE_READ(task, thread.fsbase);
+}
+
 /* What tells one image of a process from the next: 0 for a task of the kernel's own. */
 ALWAYS_INLINE u64 address_space_of(struct task_struct *task) {
   u64 mm = (u64)BPF_CORE_READ(task, mm);

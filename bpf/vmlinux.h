@@ -132,6 +132,12 @@ struct signal_struct {
 
 struct mm_struct;
 
+#if defined(__TARGET_ARCH_x86)
+struct thread_struct {
+  unsigned long fsbase;
+};
+#endif
+
 struct task_struct {
   void *stack;
   unsigned int flags;
@@ -142,6 +148,9 @@ struct task_struct {
   struct signal_struct *signal;
   struct pid *thread_pid;
   char comm[16];
+#if defined(__TARGET_ARCH_x86)
+  struct thread_struct thread;
+#endif
 };
 
 #pragma clang attribute pop

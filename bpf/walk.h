@@ -100,6 +100,8 @@ WALK_PART int walk_step(void) {
     return (enum walk_result)walk_context();
   } else if (row.rule == UNWIND_JUMP) {
     return (enum walk_result)walk_jump();
+  } else if (row.rule == UNWIND_GOROUTINE) {
+    return (enum walk_result)walk_goroutine();
   } else {
     if (walk_rare_cfa() != 0) {
       return WALK_ENDS;
@@ -107,7 +109,7 @@ WALK_PART int walk_step(void) {
     cfa = w->cfa;
     drap = row.rule == UNWIND_DRAP || row.rule == UNWIND_REG_DRAP;
   }
-  if (cfa <= w->regs[REG_RSP]) {
+  if (cfa <= w->regs[REG_RSP] && row.rule != UNWIND_GO_SWITCH) {
     return walk_cut(w, STAT_cut_no_progress);
   }
   u64 pc;
@@ -179,9 +181,10 @@ WALK_PART int walk_run(void) {
   return WALK_GOES_ON;
 }
 
-/* The whole stack, from registers by DWARF number (17, pc last). WALK_PENDING: the frames taken so far are not to be
+/* The whole stack, from registers by DWARF number (17, pc last) and the thread pointer. WALK_PENDING: the frames taken so far are not to be
  * used; else w->end tells how it ended. */
-WALK_INLINE int walk_stack(struct walk *w, u32 pid, const u64 *registers) {
+WALK_INLINE int walk_stack(struct walk *w, u32 pid, const u64 *registers, u64 thread_pointer) {
+  w->thread_pointer = thread_pointer;
   for (u32 i = 0; i < REG_COUNT; i++) {
     w->regs[i] = registers[i];
   }

@@ -115,6 +115,34 @@ WALK_PART int walk_frame_pointer(void) {
   return WALK_GOES_ON;
 }
 
+/* Where the thread's goroutine stopped. */
+WALK_PART int walk_goroutine(void) {
+  struct walk *w = walk_state();
+  if (!w) {
+    return WALK_ENDS;
+  }
+  struct unwind_row row = __builtin_bit_cast(struct unwind_row, w->row);
+  u64 g, m, curg;
+  u64 sched[2]; /* sp, pc */
+  if (walk_read_user(&g, sizeof(g), w->thread_pointer + (s64)UNWIND_GO_G) != 0 ||
+      walk_read_user(&m, sizeof(m), g + UNWIND_GO_M) != 0 ||
+      walk_read_user(&curg, sizeof(curg), m + 8 * (u64)(u16)row.offset) != 0) {
+    return walk_cut(w, STAT_cut_unreadable);
+  }
+  if (curg == 0) {
+    return walk_cut(w, 0);
+  }
+  if (walk_read_user(sched, sizeof(sched), curg + UNWIND_GO_SCHED) != 0) {
+    return walk_cut(w, STAT_cut_unreadable);
+  }
+  w->regs[REG_RSP] = sched[0];
+  w->pc = sched[1];
+  w->exact = 0;
+  w->known = 1u << REG_RSP;
+  w->saved_count = 0;
+  return w->pc == 0 ? walk_cut(w, 0) : WALK_GOES_ON;
+}
+
 /* The canonical frame address by the rarer rules. */
 WALK_PART int walk_rare_cfa(void) {
   struct walk *w = walk_state();
@@ -133,6 +161,7 @@ WALK_PART int walk_rare_cfa(void) {
     case UNWIND_RBP_WIDE:
     case UNWIND_DRAP:
     case UNWIND_DEREF_RBP:
+    case UNWIND_GO_SWITCH:
       number = REG_RBP;
       break;
     case UNWIND_REG:
@@ -151,6 +180,9 @@ WALK_PART int walk_rare_cfa(void) {
     case UNWIND_REG:
     case UNWIND_REG_DRAP:
       w->cfa = from + 8 * (s64)UNWIND_REG_OFFSET(offset);
+      return 0;
+    case UNWIND_GO_SWITCH:
+      w->cfa = from + 16;
       return 0;
     case UNWIND_PLT:
       w->cfa = from + ((w->pc & 15) >= (u64)offset ? 16 : 8);

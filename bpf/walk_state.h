@@ -54,7 +54,8 @@ struct walk {
   u64 regs[REG_COUNT];
   u64 row; /* struct unwind_row in force, as one word */
   u64 cfa;
-  u64 value; /* what walk_find_saved() found */
+  u64 thread_pointer; /* x86-64: the base of fs */
+  u64 value;          /* what walk_find_saved() found */
   u32 end;
   u32 reserved;
   struct walk_saved saved[WALK_SAVED];

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/byte_reader.h"
+#include "unwind/go_stack_switch.h"
 
 namespace stoker::unwind {
 namespace {
@@ -18,14 +19,10 @@ constexpr std::uint32_t kMagic120 = 0xfffffff1;
 constexpr std::uint64_t kModuleText = 176;  // offset of text in moduledata
 
 // What Go's own unwinder stops at or treats apart (runtime/traceback.go, abi.FuncID).
-constexpr std::array kRoots = {"runtime.goexit"sv,      "runtime.mstart"sv,      "runtime.rt0_go"sv,
-                               "_rt0_amd64"sv,          "_rt0_amd64_linux"sv,    "runtime.goexit.abi0"sv,
-                               "runtime.mstart.abi0"sv, "runtime.rt0_go.abi0"sv, "runtime.mstart1"sv};
-constexpr std::array kSwitches = {
-    "runtime.systemstack"sv, "runtime.systemstack.abi0"sv, "runtime.mcall"sv,     "runtime.mcall.abi0"sv,
-    "runtime.asmcgocall"sv,  "runtime.asmcgocall.abi0"sv,  "runtime.morestack"sv, "runtime.morestack.abi0"sv};
-constexpr std::array kSignalReturns = {"runtime.sigreturn__sigaction"sv,
-                                       "runtime.sigreturn__sigaction.abi0"sv, "runtime.sigreturn"sv};
+constexpr std::array kRoots = {"runtime.goexit"sv, "runtime.mstart"sv,   "runtime.rt0_go"sv,
+                               "_rt0_amd64"sv,     "_rt0_amd64_linux"sv, "runtime.mstart1"sv};
+constexpr std::array kSignalReturns = {"runtime.sigreturn__sigaction"sv, "runtime.sigreturn"sv};
+constexpr auto kSystemstack = "runtime.systemstack"sv;
 
 std::uint64_t word_at(ByteView bytes, std::uint64_t offset, unsigned width) {
   ByteReader reader(slice(bytes, offset, width));
@@ -170,17 +167,20 @@ std::uint64_t GoPcsp::find_text(std::uint64_t address) const {
   return 0;
 }
 
+GoPcsp::Function GoPcsp::function_at(std::uint64_t index) const {
+  if (relative_) {
+    return {text_ + word_at(functions_, index * 8, 4), text_ + word_at(functions_, index * 8 + 8, 4),
+            static_cast<std::uint32_t>(word_at(functions_, index * 8 + 4, 4))};
+  }
+  return {word_at(functions_, index * 16, 8), word_at(functions_, index * 16 + 16, 8),
+          static_cast<std::uint32_t>(word_at(functions_, index * 16 + 8, 8))};
+}
+
 std::vector<GoPcsp::Function> GoPcsp::functions(std::uint64_t start, std::uint64_t end) const {
   std::vector<Function> all;
-  const auto entry = [this](std::uint64_t index) {
-    return relative_ ? text_ + word_at(functions_, index * 8, 4) : word_at(functions_, index * 16, 8);
-  };
-  const auto record = [this](std::uint64_t index) {
-    return relative_ ? word_at(functions_, index * 8 + 4, 4) : word_at(functions_, index * 16 + 8, 8);
-  };
   all.reserve(static_cast<std::size_t>(count_));
   for (std::uint64_t i = 0; i < count_; ++i) {
-    const Function function{entry(i), entry(i + 1), static_cast<std::uint32_t>(record(i))};
+    const Function function = function_at(i);
     const bool rises = all.empty() || function.start >= all.back().end;
     if (function.start >= start && function.start < function.end && function.end <= end && rises) {
       all.push_back(function);
@@ -198,15 +198,29 @@ std::vector<GoPcsp::Function> GoPcsp::functions(std::uint64_t start, std::uint64
 std::string_view GoPcsp::name(const Function& function) const {
   ByteReader reader(names_);
   reader.seek(word_at(functions_, function.record + (relative_ ? 4U : 8U), 4));
-  return reader.cstr();
+  const std::string_view name = reader.cstr();
+  return name.ends_with(".abi0"sv) ? name.substr(0, name.size() - 5) : name;
+}
+
+std::string_view GoPcsp::code_of(const Function& function) const {
+  const ByteView segment = loaded(*file_, function.start);
+  return as_text(segment.first(std::min<std::size_t>(function.end - function.start, segment.size())));
+}
+
+std::uint32_t GoPcsp::m_curg() const {
+  for (std::uint64_t i = 0; i < count_; ++i) {
+    const Function function = function_at(i);
+    if (name(function) == kSystemstack) {
+      return go_m_curg(code_of(function));
+    }
+  }
+  return 0;
 }
 
 // The compiler's and assembler's prologues: push %rbp; mov %rsp,%rbp, or before Go 1.21 mov %rbp,N(%rsp).
 bool GoPcsp::saves_rbp(const Function& function) const {
   constexpr std::uint64_t kLongestPrologue = 64;  // with the stack check
-  const std::uint64_t size = std::min(function.end - function.start, kLongestPrologue);
-  const ByteView segment = loaded(*file_, function.start);
-  const std::string_view code = as_text(segment.first(std::min<std::size_t>(size, segment.size())));
+  const std::string_view code = code_of(function).substr(0, kLongestPrologue);
   return code.find("\x55\x48\x89\xe5"sv) != code.npos || code.find("\x48\x89\x6c\x24"sv) != code.npos ||
          code.find("\x48\x89\xac\x24"sv) != code.npos;
 }
@@ -217,14 +231,31 @@ void GoPcsp::append(const Function& function, std::uint64_t from, std::uint64_t 
     out.append(from, row_of(UNWIND_END));
     return;
   }
-  if (std::ranges::find(kSwitches, own_name) != kSwitches.end()) {
-    out.append(from, row_of(UNWIND_GO_SWITCH));
-    return;
-  }
   if (std::ranges::find(kSignalReturns, own_name) != kSignalReturns.end()) {
     out.append(from, row_of(UNWIND_SIGNAL, 7));
     return;
   }
+  std::vector<GoSwitchRow> switched;
+  if (own_name.starts_with("runtime."sv) || own_name == "gogo"sv || own_name == "time.now"sv) {
+    const std::uint32_t curg = own_name == "runtime.morestack"sv ? m_curg() : 0;
+    switched = go_switch_rows(own_name, code_of(function), curg);
+  }
+  const std::uint64_t sizes_end =
+      switched.empty() ? to : std::min(to, function.start + switched.front().offset);
+  if (from < sizes_end) {
+    append_sizes(function, from, sizes_end, out);
+  }
+  for (std::size_t i = 0; i < switched.size(); ++i) {
+    const std::uint64_t start = function.start + switched[i].offset;
+    const std::uint64_t end = i + 1 < switched.size() ? function.start + switched[i + 1].offset : to;
+    if (start < to && end > from) {
+      out.append(std::max(start, from), switched[i].row);
+    }
+  }
+}
+
+void GoPcsp::append_sizes(const Function& function, std::uint64_t from, std::uint64_t to,
+                          RowAppender& out) const {
   const std::uint64_t table = word_at(functions_, function.record + (relative_ ? 16U : 20U), 4);
   if (table == 0) {
     out.append(from, row_of(UNWIND_UNSUPPORTED));  // an assembly function without a frame the linker knows

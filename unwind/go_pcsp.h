@@ -34,7 +34,11 @@ class GoPcsp {
  private:
   bool read_header(ByteView bytes, std::uint64_t address);
   std::uint64_t find_text(std::uint64_t address) const;
-  std::string_view name(const Function& function) const;
+  Function function_at(std::uint64_t index) const;
+  std::string_view name(const Function& function) const;  // without ".abi0"
+  std::string_view code_of(const Function& function) const;
+  std::uint32_t m_curg() const;
+  void append_sizes(const Function& function, std::uint64_t from, std::uint64_t to, RowAppender& out) const;
   bool saves_rbp(const Function& function) const;
 
   const elf::ElfFile* file_ = nullptr;

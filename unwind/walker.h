@@ -20,7 +20,8 @@ namespace stoker::unwind {
 struct Registers {
   static constexpr unsigned kCount = 33;
   std::array<std::uint64_t, kCount> values{};
-  std::uint64_t known = 0;  // bit n: values[n]
+  std::uint64_t known = 0;           // bit n: values[n]
+  std::uint64_t thread_pointer = 0;  // x86-64: the base of fs, behind which Go keeps its goroutine
 
   bool has(unsigned reg) const { return (known >> reg & 1) != 0; }
   void set(unsigned reg, std::uint64_t value) {

@@ -74,7 +74,10 @@ enum unwind_rule {
   UNWIND_JUMP = 17, /* longjmp, vfork: rsp, rbp and pc come from registers, see UNWIND_JUMP_*; slots count
                        from the new rsp */
   UNWIND_GO_SWITCH =
-      18, /* Go's switch to the system stack: the rest of the stack is the goroutine's, see unwind/go */
+      18, /* Go's runtime on another stack than its caller's, which may lie lower: cfa = rbp + 16 */
+  UNWIND_GOROUTINE =
+      19, /* Go's morestack: pc and rsp are those saved in the thread's goroutine, see UNWIND_GO_*; all
+                            other registers are lost; a root if the thread has none */
   UNWIND_RULE_COUNT
 };
 
@@ -113,6 +116,11 @@ enum {
 #define UNWIND_JUMP_RBP(offset) (((offset) >> 4) & 15)
 #define UNWIND_JUMP_PC(offset) (((offset) >> 8) & 15)
 #define UNWIND_JUMP_WORDS(offset) (((offset) >> 12) & 15)
+
+/* UNWIND_GOROUTINE: on the system's stack the thread's own g lies at %fs:-8; g.m at 48 in it, m.curg at 8 * offset in
+ * that, and there sched.sp and sched.pc from 56 on (Go's src/runtime/runtime2.go; the same from Go 1.5 to 1.26 but for
+ * curg). */
+enum { UNWIND_GO_G = -8, UNWIND_GO_M = 48, UNWIND_GO_SCHED = 56, UNWIND_GO_MOST_CURG = 1023 };
 
 struct unwind_row {
   u16 address; /* low 16 bits of the ELF address from which the row holds */

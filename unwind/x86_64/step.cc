@@ -31,6 +31,8 @@ class Stepper {
         return frame_pointer();
       case UNWIND_JUMP:
         return jump();
+      case UNWIND_GOROUTINE:
+        return goroutine();
       default:
         break;
     }
@@ -99,6 +101,8 @@ class Stepper {
         const bool pushed = (registers_.values[kPc] & 15) >= static_cast<std::uint64_t>(offset);
         return plus(reg(kRsp), pushed ? 16 : 8);
       }
+      case UNWIND_GO_SWITCH:
+        return plus(reg(kRbp), 16);
       default:
         failure_ = WalkEnd::kCutUnsupported;
         return std::nullopt;
@@ -144,7 +148,7 @@ class Stepper {
   StepResult finish(std::uint64_t frame) {
     // The stack pointer of a leaf may be as high as its caller's frame, no more: data below it is still live.
     const std::uint64_t rsp = registers_.values[kRsp];
-    if (registers_.has(kRsp) && frame <= rsp) {
+    if (registers_.has(kRsp) && frame <= rsp && row_.rule != UNWIND_GO_SWITCH) {
       return end(WalkEnd::kCutNoProgress);
     }
     const auto pc = word(frame - 8);
@@ -229,11 +233,30 @@ class Stepper {
       }
       found.set(i, *value);
     }
+    found.thread_pointer = registers_.thread_pointer;
     registers_ = found;
     if (row_.rule == UNWIND_SIGNAL) {
       return {Step::kInterrupted, {}};
     }
     registers_.known &= kPreserved;
+    return {Step::kCalled, {}};
+  }
+
+  StepResult goroutine() {
+    const auto g = word(registers_.thread_pointer + static_cast<std::uint64_t>(std::int64_t{UNWIND_GO_G}));
+    const auto m = deref(plus(g, UNWIND_GO_M));
+    const auto curg = deref(plus(m, times8(static_cast<std::uint16_t>(row_.offset))));
+    if (curg == 0) {
+      return end(WalkEnd::kRootUndefined);
+    }
+    const auto rsp = deref(plus(curg, UNWIND_GO_SCHED));
+    const auto pc = deref(plus(curg, UNWIND_GO_SCHED + 8));
+    if (!rsp || !pc) {
+      return end(failure_);
+    }
+    registers_.known = 0;
+    registers_.set(kRsp, *rsp);
+    registers_.set(kPc, *pc);
     return {Step::kCalled, {}};
   }
 

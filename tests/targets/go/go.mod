@@ -1,0 +1,3 @@
+module stoker.example/go_stacks
+
+go 1.21
