@@ -86,10 +86,13 @@ void ProcessMaps::release(Written& written) {
 
 void ProcessMaps::write(pid_t pid, Written& written) {
   discovery::Process& process = processes_.at(pid);
-  if (process.image != written.image) {
-    return;  // it has called exec since; its next sample tells the new address space
-  }
   release(written);
+  if (process.image != written.image) {
+    // It has called exec since: its next sample tells the new address space. A sample in the middle of that exec may
+    // have told it already, with the old program's mappings.
+    remove_blocks(pid, 0, std::exchange(written.blocks, 0));
+    return;
+  }
   written.waits = false;
   std::vector<discovery::Mapping> mappings;
   mappings.reserve(process.mappings.size());
