@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <string_view>
 
+#include "agent/kernel_features.h"
 #include "agent/sampler.h"
 #include "agent/sampling_events.h"
 #include "base/mapped_file.h"
@@ -104,11 +105,22 @@ Requirement lockdown() {
           "lockdown=confidentiality forbids BPF to read memory: boot with lockdown=integrity or none"};
 }
 
-Requirement helper(const char* name, bpf_func_id id, const char* without) {
-  if (::libbpf_probe_bpf_helper(BPF_PROG_TYPE_PERF_EVENT, id, nullptr) == 1) {
-    return {name, Standing::kGood, "there", ""};
+// One line for each second way that is in use on this kernel.
+void fallbacks(std::vector<Requirement>& out) {
+  const KernelFeatures features = kernel_features();
+  if (features.growing_maps) {
+    out.push_back({"growing BPF maps", Standing::kGood, "there", ""});
+  } else {
+    out.push_back(
+        {"growing BPF maps", Standing::kLimited, "not in this kernel: maps of a fixed size instead",
+         "before Linux 6.1 stacks of more than about 4000 processes at a time are walked in user space"});
   }
-  return {name, Standing::kLimited, "not in this kernel", without};
+  if (features.task_pt_regs) {
+    out.push_back({"bpf_task_pt_regs", Standing::kGood, "there", ""});
+  } else {
+    out.push_back({"bpf_task_pt_regs", Standing::kGood,
+                   "not in this kernel: saved registers are found by the kernel stack's size instead", ""});
+  }
 }
 
 Requirement ring_buffer() {
@@ -183,9 +195,7 @@ std::vector<Requirement> check_requirements() {
   all.push_back(ring_buffer());
   all.push_back(sampling());
   all.push_back(process_events());
-  all.push_back(helper("bpf_loop", BPF_FUNC_loop, "before Linux 5.17 stacks are walked by a bounded loop"));
-  all.push_back(helper("bpf_task_pt_regs", BPF_FUNC_task_pt_regs,
-                       "before Linux 5.15 the saved registers are found by the kernel stack's size"));
+  fallbacks(all);
   all.push_back(kernel_symbols());
   all.push_back(pid_namespace());
   all.push_back(rates());

@@ -14,6 +14,7 @@
 #include <cstring>
 #include <utility>
 
+#include "agent/kernel_features.h"
 #include "agent/sampling_events.h"
 #include "base/log.h"
 #include "discovery/cpu_list.h"
@@ -29,6 +30,11 @@ constexpr std::uint32_t kInitialPidNamespace = 0xEFFFFFFC;
 constexpr std::size_t kRingBytesPerCpu = 256 << 10;
 constexpr std::size_t kLeastRingBytes = 2 << 20;
 constexpr std::size_t kMostRingBytes = 16 << 20;
+
+// Where maps take all their memory at once: mapping blocks for 4096 ordinary processes (13 MiB; others' stacks are sent
+// as copies), and as many targets as a command line and their children may name (1 MiB).
+constexpr std::uint32_t kFixedMapBlocks = 4096;
+constexpr std::uint32_t kFixedTargets = 16384;
 
 int log_from_libbpf(libbpf_print_level level, const char* format, va_list args) {
   if (level == LIBBPF_DEBUG || !log::enabled(log::Level::kDebug)) {
@@ -55,6 +61,13 @@ std::uint32_t own_pid_namespace() {
 
 std::vector<int> online_cpus() {
   return discovery::online_cpus().value_or(std::vector<int>{0});
+}
+
+void fix_map_sizes(sampler_bpf& skeleton) {
+  ::bpf_map__set_map_flags(skeleton.maps.map_blocks, 0);
+  ::bpf_map__set_max_entries(skeleton.maps.map_blocks, kFixedMapBlocks);
+  ::bpf_map__set_map_flags(skeleton.maps.target_pids, 0);
+  ::bpf_map__set_max_entries(skeleton.maps.target_pids, kFixedTargets);
 }
 
 std::string load_advice(int code) {
@@ -102,6 +115,9 @@ Result<std::unique_ptr<Sampler>> Sampler::load(const SamplerOptions& options) {
   ::bpf_map__set_max_entries(skeleton->maps.ring, static_cast<std::uint32_t>(ring_bytes));
   ::bpf_map__set_max_entries(skeleton->maps.scratches,
                              static_cast<std::uint32_t>(std::max(1, ::libbpf_num_possible_cpus())));
+  if (!kernel_features().growing_maps) {
+    fix_map_sizes(*skeleton);
+  }
   sampler_config& config = const_cast<sampler_config&>(skeleton->rodata->config);
   config.pid_namespace_inode = own_pid_namespace();
   config.filter = options.filter;
