@@ -41,3 +41,5 @@ echo "dev: installing ${keep[*]}" >&2
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends "${keep[@]}" >&2
+# What a build directory was configured without may be there now: Go, Python, Node.
+rm -f build/*/build.ninja
