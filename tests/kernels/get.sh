@@ -57,5 +57,6 @@ if [ -n "$modules" ]; then
   done
 fi
 install -m 755 "$here/init.sh" "$disk/init"
-(cd "$disk" && find . | cpio -o -H newc --quiet | gzip -1) >"$to/initrd.gz"
+(cd "$disk" && find . | cpio -o -H newc --quiet | gzip -1) >"$to/initrd.new"
+mv "$to/initrd.new" "$to/initrd.gz"
 rm -rf "$to/files"
