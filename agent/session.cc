@@ -1,5 +1,7 @@
 #include "agent/session.h"
 
+#include <algorithm>
+#include <thread>
 #include <utility>
 
 namespace stoker::agent {
@@ -8,13 +10,22 @@ namespace {
 // At ten batches a second the pipeline may fall this far behind, a quarter of a minute, before samples are dropped.
 constexpr std::size_t kQueuedBatches = 150;
 
+// More than a second of a CPU's samples at the default rate, if all are copies of large stacks.
+constexpr std::size_t kQueuedBytesPerCpu = 4 << 20;
+constexpr std::size_t kMostQueuedBytes = 64 << 20;
+
+std::size_t queued_bytes() {
+  const std::size_t cpus = std::max(1U, std::thread::hardware_concurrency());
+  return std::min(cpus * kQueuedBytesPerCpu, kMostQueuedBytes);
+}
+
 }  // namespace
 
 Session::Session(std::unique_ptr<Sampler> sampler, discovery::Sideband sideband, ProcessFilter filter,
                  std::uint64_t table_budget)
     : sampler_(std::move(sampler)),
       sideband_(std::move(sideband)),
-      queue_(kQueuedBatches),
+      queue_(kQueuedBatches, queued_bytes()),
       pipeline_(*sampler_, queue_, counters_, std::move(filter), table_budget) {}
 
 Session::~Session() {
