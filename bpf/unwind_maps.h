@@ -9,13 +9,15 @@
 
 #include "bpf/shared/walk_maps.h"
 
+/* The forms of inner maps give sizes, not types: from 5.15 to 6.1 a map with type information and one without, as user
+ * space makes them, do not count as alike. */
 struct row_slab {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(map_flags, BPF_F_MMAPABLE); /* user space writes in place */
-  __type(key, u32);
-  __type(value, struct unwind_block);
+  __uint(key_size, sizeof(u32));
+  __uint(value_size, sizeof(struct unwind_block));
   __uint(max_entries, ROW_SLAB_BLOCKS);
-} row_slab_form SEC(".maps");
+};
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
@@ -28,10 +30,10 @@ struct {
 struct chunk_slab {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(map_flags, BPF_F_MMAPABLE); /* user space writes in place */
-  __type(key, u32);
-  __type(value, struct unwind_chunk);
+  __uint(key_size, sizeof(u32));
+  __uint(value_size, sizeof(struct unwind_chunk));
   __uint(max_entries, CHUNK_SLAB_ENTRIES);
-} chunk_slab_form SEC(".maps");
+};
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
