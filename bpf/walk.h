@@ -37,6 +37,15 @@ WALK_INLINE void walk_take_this(struct walk *w) {
   w->taken++;
 }
 
+/* The frame just taken was not reached by a call: its address is that of the next instruction after all. */
+WALK_INLINE void walk_take_as_exact(struct walk *w) {
+  if (!w->exact && w->taken != 0) {
+    w->taken--;
+    walk_take(w, w->pc | FRAME_EXACT);
+    w->taken++;
+  }
+}
+
 /* Puts the row in force at pc into w->row. */
 WALK_PART int walk_row(void) {
   struct walk *w = walk_state();
@@ -95,8 +104,14 @@ WALK_PART int walk_step(void) {
   } else if (row.rule == UNWIND_NONE) {
     return walk_cut(w, STAT_cut_no_rule);
   } else if (row.rule == UNWIND_END) {
+    if (row.offset == UNWIND_END_AT_START) {
+      walk_take_as_exact(w);
+    }
     return walk_cut(w, 0);
   } else if (row.rule == UNWIND_SIGNAL || row.rule == UNWIND_CONTEXT) {
+    if (row.rule == UNWIND_SIGNAL) {
+      walk_take_as_exact(w);
+    }
     return (enum walk_result)walk_context();
   } else if (row.rule == UNWIND_JUMP) {
     return (enum walk_result)walk_jump();
@@ -129,8 +144,7 @@ WALK_PART int walk_step(void) {
   walk_remember(w, w->row, base);
   w->regs[REG_RSP] = cfa;
   w->pc = pc;
-  w->exact = 0;
-  w->known &= PRESERVED_REGS;
+  walk_called(w);
   return pc == 0 ? walk_cut(w, 0) : WALK_GOES_ON;
 }
 
@@ -172,8 +186,7 @@ WALK_PART int walk_run(void) {
     walk_remember(w, row, cfa);
     w->regs[REG_RSP] = cfa;
     w->pc = pc;
-    w->exact = 0;
-    w->known &= PRESERVED_REGS;
+    walk_called(w);
     if (pc == 0) {
       return walk_cut(w, 0);
     }

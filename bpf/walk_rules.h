@@ -180,6 +180,12 @@ WALK_PART int walk_rare_cfa(void) {
     case UNWIND_REG:
     case UNWIND_REG_DRAP:
       w->cfa = from + 8 * (s64)UNWIND_REG_OFFSET(offset);
+      /* A value that a call may have changed has to look like a frame. */
+      if (!w->exact && (PRESERVED_REGS >> number & 1) == 0 &&
+          ((w->cfa & 7) != 0 || w->cfa - w->regs[REG_RSP] > UNWIND_LARGEST_GUESSED)) {
+        w->end = STAT_cut_lost_register;
+        return -1;
+      }
       return 0;
     case UNWIND_GO_SWITCH:
       w->cfa = from + 16;

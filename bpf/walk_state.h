@@ -200,6 +200,15 @@ WALK_INLINE int walk_restore_rbp(struct walk *w, u32 slot, u64 base) {
   return 0;
 }
 
+/* The registers are now a caller's. What calls need not preserve is kept over one, as an unspecified register of DWARF
+ * is: assembly (libcrypto's AES-GCM) counts its frame from rax over calls of helpers of its own. */
+WALK_INLINE void walk_called(struct walk *w) {
+  if (!w->exact) {
+    w->known &= PRESERVED_REGS;
+  }
+  w->exact = 0;
+}
+
 /* Puts the mapping that holds address into w->mapping. */
 WALK_PART int walk_find_mapping(u64 address) {
   struct walk *w = walk_state();

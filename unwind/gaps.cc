@@ -3,6 +3,7 @@
 #include <elf.h>
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 
 namespace stoker::unwind {
@@ -56,7 +57,7 @@ GapRules::GapRules(const elf::ElfFile& file, const elf::Segment& segment)
       entry_(file.entry().value) {
   find_code(file);
   if (machine_ == elf::Machine::kX86_64) {
-    add_plts(file);
+    add_known_sections(file);
   }
 }
 
@@ -83,11 +84,12 @@ void GapRules::find_code(const elf::ElfFile& file) {
   }
 }
 
-void GapRules::add_plts(const elf::ElfFile& file) {
+void GapRules::add_known_sections(const elf::ElfFile& file) {
+  static constexpr std::array kKnown = {".plt"sv,  ".plt.sec"sv, ".plt.got"sv,
+                                        ".iplt"sv, ".init"sv,    ".fini"sv};
   for (const elf::Section& section : file.sections()) {
     const std::uint64_t start = section.address.value;
-    if (section.name != ".plt" && section.name != ".plt.sec" && section.name != ".plt.got" &&
-        section.name != ".iplt") {
+    if (std::ranges::find(kKnown, std::string_view(section.name)) == kKnown.end()) {
       continue;
     }
     if (start < segment_.address.value || start - segment_.address.value > segment_.size ||
@@ -97,6 +99,8 @@ void GapRules::add_plts(const elf::ElfFile& file) {
     const auto code = file.raw(section);
     if (section.name == ".plt") {
       add_plt(start, code);
+    } else if (section.name == ".init" || section.name == ".fini") {
+      add_init(start, code);
     } else if (!code.empty()) {
       known_.push_back({start, start + code.size(), row_of(UNWIND_RSP, 1)});
     }
@@ -108,6 +112,21 @@ void GapRules::add_plts(const elf::ElfFile& file) {
     covered = overlaps ? covered : known.end;
     return overlaps;
   });
+}
+
+// One function, put together by the linker from glibc's crti.o, calls that objects add, and crtn.o: what is between sub
+// $8,%rsp and add $8,%rsp; ret has eight bytes on the stack.
+void GapRules::add_init(std::uint64_t start, ByteView bytes) {
+  const std::string_view code = as_text(bytes);
+  const std::size_t made = code.starts_with("\xf3\x0f\x1e\xfa"sv) ? 8 : 4;
+  const std::size_t undone = code.size() - std::min<std::size_t>(code.size(), 1);
+  if (code.size() < made + 5 || code.substr(made - 4, 4) != "\x48\x83\xec\x08"sv ||
+      !code.ends_with("\x48\x83\xc4\x08\xc3"sv)) {
+    return;
+  }
+  known_.push_back({start, start + made, row_of(UNWIND_RSP, 1)});
+  known_.push_back({start + made, start + undone, row_of(UNWIND_RSP, 2)});
+  known_.push_back({start + undone, start + code.size(), row_of(UNWIND_RSP, 1)});
 }
 
 // PLT0 pushes the link map (6 bytes) and jumps: when it runs, the entry has pushed an index already. An entry

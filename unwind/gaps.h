@@ -12,6 +12,7 @@ namespace stoker::unwind {
 // - the padding between two functions takes no row of its own;
 // - around the entry point (_start of ld.so and musl, which have no FDE) the stack ends at a root;
 // - lazy PLTs have the linkers' fixed layout (lld writes no FDE for them);
+// - .init and .fini are a function each, of a fixed form;
 // - code that returns from a signal (musl's __restore_rt) is a signal frame;
 // - code that keeps frame pointers, told by how often it sets them up, goes by them;
 // - the rest is UNWIND_NONE.
@@ -38,7 +39,8 @@ class GapRules {
     std::uint64_t end;
   };
   void find_code(const elf::ElfFile& file);
-  void add_plts(const elf::ElfFile& file);
+  void add_known_sections(const elf::ElfFile& file);
+  void add_init(std::uint64_t start, ByteView bytes);
   void add_plt(std::uint64_t start, ByteView code);
   void find_signal_returns(std::uint64_t from, std::uint64_t to, std::vector<Known>& found) const;
   void find_signal_returns_in(std::uint64_t from, ByteView code, std::vector<Known>& found) const;

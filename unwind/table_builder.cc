@@ -44,9 +44,10 @@ unwind_row unsupported() {
   return row;
 }
 
-unwind_row root() {
+unwind_row root(int offset = 0) {
   unwind_row row{};
   row.rule = UNWIND_END;
+  row.offset = static_cast<s16>(offset);
   return row;
 }
 
@@ -202,7 +203,8 @@ Result<UnwindTable> build_segment(const elf::ElfFile& file, const elf::Segment& 
       // Callers are looked up one byte before their return address.
       const std::uint64_t from = std::max(done, start - 1);
       gaps.fill(done, from, false, rows);
-      rows.append(from, root());
+      rows.append(from, root(UNWIND_END_AT_START));
+      rows.append(start, root());
       done = stop;
       continue;
     }

@@ -66,6 +66,9 @@ Walk walk(Registers registers, WalkSource& source, const WalkOptions& options) {
       const auto found = place->table->find(place->address);
       row = found ? *found : unwind_row{};
     }
+    if (row.rule == UNWIND_SIGNAL || (row.rule == UNWIND_END && row.offset == UNWIND_END_AT_START)) {
+      walk.frames.back().exact = true;  // the kernel or makecontext gave its first address, no call did
+    }
     const StepResult result = options.machine == elf::Machine::kAarch64
                                   ? step_aarch64(row, registers, source, exact, options.address_mask)
                                   : step_x86(row, registers, source, exact);

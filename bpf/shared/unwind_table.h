@@ -117,6 +117,12 @@ enum {
 #define UNWIND_JUMP_PC(offset) (((offset) >> 8) & 15)
 #define UNWIND_JUMP_WORDS(offset) (((offset) >> 12) & 15)
 
+/* UNWIND_END where makecontext and its kind, not a call, put the function's first address on the stack. */
+enum { UNWIND_END_AT_START = 1 };
+
+/* UNWIND_REG of a caller by a register that calls need not preserve: a frame is no larger. */
+enum { UNWIND_LARGEST_GUESSED = 1 << 16 };
+
 /* UNWIND_GOROUTINE: on the system's stack the thread's own g lies at %fs:-8; g.m at 48 in it, m.curg at 8 * offset in
  * that, and there sched.sp and sched.pc from 56 on (Go's src/runtime/runtime2.go; the same from Go 1.5 to 1.26 but for
  * curg). */

@@ -86,7 +86,7 @@ class Stepper {
         return plus(reg(kRbp), static_cast<std::uint64_t>(std::int64_t{wide}));
       case UNWIND_REG:
       case UNWIND_REG_DRAP:
-        return plus(reg(static_cast<unsigned>(UNWIND_REG_OF(offset))), times8(UNWIND_REG_OFFSET(offset)));
+        return by_register(static_cast<unsigned>(UNWIND_REG_OF(offset)), times8(UNWIND_REG_OFFSET(offset)));
       case UNWIND_DRAP:
         return deref(plus(reg(kRbp), times8(offset)));
       case UNWIND_DEREF_RSP:
@@ -107,6 +107,17 @@ class Stepper {
         failure_ = WalkEnd::kCutUnsupported;
         return std::nullopt;
     }
+  }
+
+  std::optional<std::uint64_t> by_register(unsigned number, std::uint64_t offset) {
+    const auto frame = plus(reg(number), offset);
+    const bool may_have_changed = !leaf_ && (kPreserved >> number & 1) == 0;
+    if (frame && may_have_changed &&
+        (*frame % 8 != 0 || *frame - registers_.values[kRsp] > UNWIND_LARGEST_GUESSED)) {
+      failure_ = WalkEnd::kCutLostRegister;
+      return std::nullopt;
+    }
+    return frame;
   }
 
   // The registers' slots below base; false when one cannot be read. Values are those before the step, so that
@@ -168,7 +179,9 @@ class Stepper {
     }
     registers_.set(kRsp, frame);
     registers_.set(kPc, *pc);
-    registers_.known &= kPreserved;
+    if (!leaf_) {
+      registers_.known &= kPreserved;  // kept over one call, see bpf/walk_state.h
+    }
     return {Step::kCalled, {}};
   }
 
