@@ -1,7 +1,6 @@
 #include "agent/daemon.h"
 
 #include <fmt/format.h>
-#include <malloc.h>
 #include <poll.h>
 #include <re2/re2.h>
 
@@ -13,6 +12,7 @@
 
 #include "agent/exit_code.h"
 #include "agent/interrupts.h"
+#include "agent/memory_use.h"
 #include "agent/options.h"
 #include "agent/profile_builder.h"
 #include "agent/session.h"
@@ -251,8 +251,7 @@ int run_daemon(const DaemonOptions& options) {
     return fail(config.error());
   }
   log::configure(log::Style::kDaemon, log_level(config->log.level));
-  // Every thread would get 64 MiB of address space and its own free lists: two arenas keep resident memory small.
-  ::mallopt(M_ARENA_MAX, 2);
+  keep_memory_small();
   const Interrupts interrupts;
   Daemon daemon(*std::move(config));
   if (auto started = daemon.start(); !started) {

@@ -15,6 +15,9 @@ namespace {
 using profile::FrameKind;
 using symbolize::SourceFrame;
 
+// Each frame's names may lie anywhere in a file's debug data.
+constexpr std::size_t kFramesBetweenDrops = 200;
+
 std::uint64_t hash_of(const MappedFrame& frame) {
   // Field by field: the struct has padding, which is not part of its value.
   const std::uint64_t words[3] = {frame.address,
@@ -39,12 +42,14 @@ NamedWindow::NamedWindow(const Window& window, symbolize::Symbolizer& symbolizer
     const MappedFrame& frame = frames_[id].mapped;
     return std::tuple(frame.binary, frame.kind, frame.pid, frame.address);
   });
+  std::size_t since_drop = 0;
   for (std::size_t i = 0; i < order.size(); ++i) {
     const std::uint32_t binary = frames_[order[i]].mapped.binary;
     name(frames_[order[i]], symbolizer);
     const bool last = i + 1 == order.size() || frames_[order[i + 1]].mapped.binary != binary;
-    if (last && binary != MappedFrame::kNoBinary) {
+    if (binary != MappedFrame::kNoBinary && (last || ++since_drop == kFramesBetweenDrops)) {
       symbolizer.drop_pages(window.binaries[binary]);
+      since_drop = 0;
     }
   }
 }

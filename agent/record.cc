@@ -12,6 +12,7 @@
 
 #include "agent/exit_code.h"
 #include "agent/interrupts.h"
+#include "agent/memory_use.h"
 #include "agent/options.h"
 #include "agent/profile_builder.h"
 #include "agent/progress_line.h"
@@ -271,6 +272,7 @@ int record(const RecordOptions& options) {
       return fail(usable.error());
     }
   }
+  keep_memory_small();
   return Recording(options).run();
 }
 

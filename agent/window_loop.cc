@@ -1,10 +1,9 @@
 #include "agent/window_loop.h"
 
-#include <malloc.h>
-
 #include <algorithm>
 #include <utility>
 
+#include "agent/memory_use.h"
 #include "base/thread.h"
 
 namespace stoker::agent {
@@ -42,8 +41,7 @@ bool WindowLoop::wait_until(std::chrono::steady_clock::time_point due) {
 
 void WindowLoop::deliver_window(const Window& window) {
   deliver_(window);
-  // A window's profiles are its largest allocations by far: their pages go back, or every peak would stay resident.
-  ::malloc_trim(0);
+  give_back_memory();
 }
 
 void WindowLoop::run() {

@@ -339,7 +339,7 @@ constexpr Key kKeys[] = {
      "`~/.cache/debuginfod_client`."},
     {"symbols.memory_budget",
      Kind::kSize,
-     "64MiB",
+     "20MiB",
      kMiB,
      16 * kGiB,
      "1MiB to 16GiB",
