@@ -94,6 +94,7 @@ struct scratch {
   struct sample_record record;
   u64 frames[COPY_SLOTS];
   struct user_registers registers;
+  u32 unknown_process;
   struct walk walk;
 };
 

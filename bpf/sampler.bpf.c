@@ -41,13 +41,15 @@ ALWAYS_INLINE void emit(struct scratch *scratch, u32 user_bytes) {
   }
   if (!seen || *seen != mark) {
     record->flags |= SAMPLE_HAS_STACK;
-    size += (record->kernel_frames & 127) * sizeof(u64) + (user_bytes & 0xffff);
+    size += (record->kernel_frames & 127) * sizeof(u64) + (user_bytes & 0x1ffff);
     if (size > sizeof(*record) + sizeof(scratch->frames)) {
       size = sizeof(*record) + sizeof(scratch->frames);
     }
   }
-  u64 wakeup = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >= config.wakeup_bytes ? BPF_RB_FORCE_WAKEUP
-                                                                                  : BPF_RB_NO_WAKEUP;
+  /* At once for a process that user space has not given the mappings of: until then each sample is a copy. */
+  u64 wakeup = scratch->unknown_process || bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >= config.wakeup_bytes
+                   ? BPF_RB_FORCE_WAKEUP
+                   : BPF_RB_NO_WAKEUP;
   if (bpf_ringbuf_output(&ring, scratch, size, wakeup) != 0) {
     count_lost(record->flags & SAMPLE_UNDECIDED, STAT_ring_full);
     return;
@@ -97,6 +99,7 @@ int sample_cpu(struct bpf_perf_event_data *ctx) {
   record->user_frames = 0;
   record->flags = decision == UNDECIDED ? SAMPLE_UNDECIDED : 0;
   record->user_end = 0;
+  scratch->unknown_process = 0;
   record->address_space = address_space_of(task);
   bpf_get_current_comm(record->comm, sizeof(record->comm));
 

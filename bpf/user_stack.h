@@ -52,6 +52,8 @@ ALWAYS_INLINE u32 take_user_stack(struct scratch *scratch, struct bpf_perf_event
   const struct map_block *root = walk_map_block(record->pid, 0);
   if (root && root->address_space == record->address_space) {
     result = walk_stack(w, record->pid, regs->values, thread_pointer(task));
+  } else {
+    scratch->unknown_process = 1;
   }
   if (result == WALK_PENDING) {
     record->flags |= SAMPLE_STACK_COPY;

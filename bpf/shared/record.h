@@ -52,7 +52,7 @@ struct user_stack_copy {
 STOKER_ASSERT(sizeof(struct user_stack_copy) == 152, "user_stack_copy has no padding");
 
 enum {
-  STACK_COPY_MAX = 32768, /* 100 frames of ordinary size take 10 KiB */
+  STACK_COPY_MAX = 65536, /* 100 frames of ordinary size take 10 KiB; a compiler's recursion reaches 60 */
   RED_ZONE = 128,         /* psABI §3.2.2: data below rsp that is live */
 };
 
