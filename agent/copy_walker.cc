@@ -14,32 +14,6 @@ namespace {
 // Of copies that wait for tables. The oldest are walked as far as tables reach when more come.
 constexpr std::size_t kMostWaitingBytes = 8 << 20;
 
-std::uint8_t to_stat(unwind::WalkEnd end) {
-  using unwind::WalkEnd;
-  switch (end) {
-    case WalkEnd::kRootUndefined:
-    case WalkEnd::kRootZero:
-      return 0;
-    case WalkEnd::kCutNoRule:
-      return STAT_cut_no_rule;
-    case WalkEnd::kCutUnsupported:
-      return STAT_cut_unsupported;
-    case WalkEnd::kCutUnreadable:
-      return STAT_cut_unreadable;
-    case WalkEnd::kCutNoMapping:
-      return STAT_cut_no_mapping;
-    case WalkEnd::kCutLostRegister:
-      return STAT_cut_lost_register;
-    case WalkEnd::kCutBadFramePointer:
-      return STAT_cut_frame_pointer;
-    case WalkEnd::kCutNoProgress:
-      return STAT_cut_no_progress;
-    case WalkEnd::kCutDepth:
-      return STAT_cut_depth;
-  }
-  return STAT_cut_no_rule;
-}
-
 // The process as the copy shows it.
 class CopySource : public unwind::WalkSource {
  public:
@@ -116,7 +90,7 @@ bool CopyWalker::walk(CopiedSample& sample, bool last) {
   for (const unwind::WalkFrame& frame : walked.frames) {
     stack.frames.push_back(frame.exact ? frame.pc | FRAME_EXACT : frame.pc);
   }
-  stack.end = to_stat(walked.end);
+  stack.end = unwind::to_stat(walked.end);
   if (stack.end == STAT_cut_unreadable && source.past_copy() && sample.stack.size() + 4096 > STACK_COPY_MAX) {
     stack.end = STAT_cut_copy_end;
   }

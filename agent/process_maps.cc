@@ -5,23 +5,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "unwind/map_tree.h"
+
 namespace stoker::agent {
 namespace {
 
 constexpr std::uint64_t kKernelHalf = std::uint64_t{1} << 63;
-
-// The segment that a mapping shows: the first that shares file bytes with it. The kernel maps whole pages, so a
-// mapping may begin before its segment.
-const elf::Segment* segment_of(const elf::ElfFile& file, const discovery::Mapping& mapping) {
-  const std::uint64_t first = mapping.offset().value;
-  const std::uint64_t last = first + (mapping.end().value - mapping.start().value);
-  for (const elf::Segment& segment : file.executable_segments()) {
-    if (segment.offset.value < last && segment.offset.value + segment.size > first) {
-      return &segment;
-    }
-  }
-  return nullptr;
-}
 
 }  // namespace
 
@@ -108,7 +97,10 @@ void ProcessMaps::write(pid_t pid, Written& written) {
     entries.push_back(entry_of(process, mapping, written));
   }
   const std::uint32_t before = written.blocks;
-  written.blocks = write_tree(pid, written.address_space, std::move(entries));
+  written.blocks =
+      unwind::put_map_tree(std::move(entries), [&](std::uint32_t number, std::span<const map_entry> block) {
+        put(pid, number, written.address_space, block);
+      });
   remove_blocks(pid, written.blocks, before);
 }
 
@@ -137,7 +129,10 @@ map_entry ProcessMaps::entry_of(discovery::Process& process, const discovery::Ma
     return entry;
   }
   const elf::Segment* const segment =
-      tables.state == TableState::kReady ? segment_of(*binary->elf, mapping) : nullptr;
+      tables.state == TableState::kReady
+          ? elf::shown_segment({mapping.start(), mapping.end(), mapping.offset()},
+                               binary->elf->executable_segments())
+          : nullptr;
   if (tables.state == TableState::kReady && segment == nullptr) {
     entry.kind = MAP_NONE;
     return entry;
@@ -163,30 +158,6 @@ map_entry ProcessMaps::entry_of(discovery::Process& process, const discovery::Ma
     written.tables.push_back(&tables);
   }
   return entry;
-}
-
-// Leaves first, then level by level up, the root last as block 0: whoever reads meanwhile finds the old tree or
-// nothing, never half of the new. Returns how many blocks there are.
-std::uint32_t ProcessMaps::write_tree(pid_t pid, std::uint64_t address_space,
-                                      std::vector<map_entry> entries) {
-  std::uint32_t next = 1;
-  while (entries.size() > MAP_BLOCK_ENTRIES) {
-    std::vector<map_entry> parents;
-    for (std::size_t first = 0; first < entries.size(); first += MAP_BLOCK_ENTRIES) {
-      const auto block =
-          std::span(entries).subspan(first, std::min<std::size_t>(MAP_BLOCK_ENTRIES, entries.size() - first));
-      map_entry parent{};
-      parent.start = block.front().start;
-      parent.end = block.back().end;
-      parent.kind = MAP_INDEX;
-      parent.first_chunk = next;
-      put(pid, next++, address_space, block);
-      parents.push_back(parent);
-    }
-    entries = std::move(parents);
-  }
-  put(pid, 0, address_space, entries);
-  return next;
 }
 
 void ProcessMaps::put(pid_t pid, std::uint32_t number, std::uint64_t address_space,

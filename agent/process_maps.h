@@ -46,7 +46,6 @@ class ProcessMaps : public discovery::MappingObserver {
 
   void write(pid_t pid, Written& written);
   map_entry entry_of(discovery::Process& process, const discovery::Mapping& mapping, Written& written);
-  std::uint32_t write_tree(pid_t pid, std::uint64_t address_space, std::vector<map_entry> entries);
   void put(pid_t pid, std::uint32_t number, std::uint64_t address_space, std::span<const map_entry> entries);
   void remove_blocks(pid_t pid, std::uint32_t from, std::uint32_t to);
   static void release(Written& written);

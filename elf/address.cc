@@ -1,5 +1,7 @@
 #include "elf/address.h"
 
+#include <algorithm>
+
 namespace stoker::elf {
 
 std::optional<FileOffset> to_offset(RunAddress run, const MappedRange& range) {
@@ -25,6 +27,16 @@ std::optional<FileOffset> to_offset(ElfAddress address, std::span<const Segment>
     }
   }
   return std::nullopt;
+}
+
+const Segment* shown_segment(const MappedRange& range, std::span<const Segment> segments) {
+  const std::uint64_t first = range.offset.value;
+  const std::uint64_t last = first + (range.end.value - range.start.value);
+  const auto shown = [&](const Segment& segment) {
+    return segment.offset.value < last && segment.offset.value + segment.size > first;
+  };
+  const auto found = std::ranges::find_if(segments, shown);
+  return found == segments.end() ? nullptr : &*found;
 }
 
 }  // namespace stoker::elf

@@ -47,4 +47,8 @@ std::optional<ElfAddress> to_elf(FileOffset offset, std::span<const Segment> seg
 // offset = elf - segment.address + segment.offset.
 std::optional<FileOffset> to_offset(ElfAddress address, std::span<const Segment> segments);
 
+// The segment that a mapping shows: the first that shares file bytes with it. The kernel maps whole pages, so a mapping
+// may begin before its segment. Null when there is none.
+const Segment* shown_segment(const MappedRange& range, std::span<const Segment> segments);
+
 }  // namespace stoker::elf

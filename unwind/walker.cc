@@ -1,5 +1,7 @@
 #include "unwind/walker.h"
 
+#include "bpf/shared/stats.h"
+
 namespace stoker::unwind {
 namespace {
 
@@ -43,6 +45,31 @@ const char* to_string(WalkEnd end) {
       return "too deep";
   }
   return "?";
+}
+
+std::uint8_t to_stat(WalkEnd end) {
+  switch (end) {
+    case WalkEnd::kRootUndefined:
+    case WalkEnd::kRootZero:
+      return 0;
+    case WalkEnd::kCutNoRule:
+      return STAT_cut_no_rule;
+    case WalkEnd::kCutUnsupported:
+      return STAT_cut_unsupported;
+    case WalkEnd::kCutUnreadable:
+      return STAT_cut_unreadable;
+    case WalkEnd::kCutNoMapping:
+      return STAT_cut_no_mapping;
+    case WalkEnd::kCutLostRegister:
+      return STAT_cut_lost_register;
+    case WalkEnd::kCutBadFramePointer:
+      return STAT_cut_frame_pointer;
+    case WalkEnd::kCutNoProgress:
+      return STAT_cut_no_progress;
+    case WalkEnd::kCutDepth:
+      return STAT_cut_depth;
+  }
+  return STAT_cut_no_rule;
 }
 
 Walk walk(Registers registers, WalkSource& source, const WalkOptions& options) {

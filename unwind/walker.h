@@ -75,6 +75,8 @@ constexpr bool is_root(WalkEnd end) {
   return end <= WalkEnd::kRootZero;
 }
 const char* to_string(WalkEnd end);
+// As the BPF program says it: 0 for a root, else the STAT_cut_….
+std::uint8_t to_stat(WalkEnd end);
 
 inline constexpr std::size_t kDeepestWalk = 512;
 
