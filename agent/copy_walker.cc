@@ -14,6 +14,12 @@ namespace {
 // Of copies that wait for tables. The oldest are walked as far as tables reach when more come.
 constexpr std::size_t kMostWaitingBytes = 8 << 20;
 
+#if defined(__aarch64__)
+constexpr elf::Machine kHostMachine = elf::Machine::kAarch64;
+#else
+constexpr elf::Machine kHostMachine = elf::Machine::kX86_64;
+#endif
+
 // The process as the copy shows it.
 class CopySource : public unwind::WalkSource {
  public:
@@ -81,7 +87,9 @@ bool CopyWalker::walk(CopiedSample& sample, bool last) {
   for (unsigned number = 0; number < std::size(sample.copy.registers); ++number) {
     registers.set(number, sample.copy.registers[number]);
   }
-  const unwind::Walk walked = unwind::walk(registers, source);
+  unwind::WalkOptions options;
+  options.machine = kHostMachine;
+  const unwind::Walk walked = unwind::walk(registers, source, options);
   if (source.missing() && !last) {
     return false;
   }

@@ -16,6 +16,9 @@
 
 #include "unwind_maps.h"
 
+#if defined(__TARGET_ARCH_arm64)
+#define WALK_ARM64
+#endif
 #include "walk.h"
 
 const volatile struct sampler_config config = {};
@@ -83,9 +86,9 @@ ALWAYS_INLINE u64 frame_slot(u64 index) {
   return index;
 }
 
-/* What a walk starts from, by DWARF number; x86-64: pc is number 16. */
+/* What a walk starts from. */
 struct user_registers {
-  u64 values[17];
+  u64 values[USER_REGISTERS];
 };
 
 /* One sample being made. A perf event's program never interrupts itself on one CPU, so one per CPU is enough; not a

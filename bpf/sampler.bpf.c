@@ -4,6 +4,7 @@
 
 #include "filter.h"
 #include "task.h"
+#include "user_registers.h"
 #include "user_stack.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

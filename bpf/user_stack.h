@@ -3,7 +3,7 @@
 #ifndef STOKER_BPF_USER_STACK_H
 #define STOKER_BPF_USER_STACK_H
 
-#include "task.h"
+#include "user_registers.h"
 
 /* Registers and the top of the stack, behind the kernel frames: enough to walk it in user space. Returns their size. */
 WALK_PART int copy_user_stack(void) {
@@ -14,10 +14,10 @@ WALK_PART int copy_user_stack(void) {
   const struct user_registers *regs = &scratch->registers;
   u32 slot = scratch->record.kernel_frames & 127;
   struct user_stack_copy *copy = (struct user_stack_copy *)&scratch->frames[slot];
-  for (u32 i = 0; i < 17; i++) {
+  for (u32 i = 0; i < USER_REGISTERS; i++) {
     copy->registers[i] = regs->values[i];
   }
-  u64 start = (regs->values[REG_RSP] & ~7ull) - RED_ZONE;
+  u64 start = (regs->values[USER_SP] & ~7ull) - RED_ZONE;
   copy->start = start;
   copy->reserved = 0;
   u8 *bytes = (u8 *)(copy + 1);

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * What a walk of x86-64 user stacks knows at each frame: registers, where callers' registers lie, the stack's memory at
- * hand, the mapping and the row in force.
+ * What a walk of a user stack knows at each frame: registers, where callers' registers lie, the stack's memory at hand, the
+ * mapping and the row in force. The same for all machines.
  *
  * Plain C that also compiles for the host (bpf/walk.h tells how).
  */
 #ifndef STOKER_BPF_WALK_STATE_H
 #define STOKER_BPF_WALK_STATE_H
 
-#include "bpf/shared/leaf_code.h"
 #include "bpf/shared/record.h"
 #include "bpf/shared/stats.h"
 #include "bpf/shared/unwind_table.h"
@@ -19,13 +18,14 @@ enum {
   FIRST_WINDOW_SIZE = 512, /* most stacks end or jump after few frames */
   WINDOW_BELOW = 64, /* kept below the address that is asked for: the slots of saved registers lie under it */
   WALK_SAVED = 64,   /* rows remembered; a power of two */
+  LEAF_CODE_ROOM = 32,
 };
 
-/* DWARF numbers (psABI figure 3.36). */
-enum { REG_RBX = 3, REG_RBP = 6, REG_RSP = 7, REG_R9 = 9, REG_R12 = 12, REG_R15 = 15, REG_COUNT = 16 };
-
-/* Registers whose values survive calls. */
-#define PRESERVED_REGS (1u << REG_RBX | 1u << REG_RBP | 1u << REG_RSP | 0xfu << REG_R12)
+#if defined(WALK_ARM64)
+enum { REG_COUNT = 32 }; /* x0-x30 and sp by DWARF number (AADWARF64 §4.1) */
+#else
+enum { REG_COUNT = 16 }; /* psABI figure 3.36 */
+#endif
 
 enum walk_result {
   WALK_GOES_ON = 0,
@@ -59,11 +59,15 @@ struct walk {
   u32 end;
   u32 reserved;
   struct walk_saved saved[WALK_SAVED];
-  u8 code[2 * LEAF_CODE_BYTES];
+  u8 code[LEAF_CODE_ROOM];
   u8 window[WINDOW_SIZE];
 };
 
+#if defined(__bpf__)
 #define WALK_PART __attribute__((noinline))
+#else
+#define WALK_PART static __attribute__((noinline, unused))
+#endif
 #define WALK_INLINE static inline __attribute__((always_inline))
 
 static inline enum walk_result walk_cut(struct walk *w, u32 reason) {
@@ -112,101 +116,6 @@ WALK_INLINE int walk_word(struct walk *w, u64 address, u64 *value) {
   }
   *value = *(u64 *)(w->window + at);
   return 0;
-}
-
-/* Remembers where the row says that rbx and r12-r15 are. Few rules ever ask, so nobody looks at it before one does. */
-WALK_INLINE void walk_remember(struct walk *w, u64 row, u64 base) {
-  if ((row & UNWIND_ROW_SAVES) != 0) {
-    struct walk_saved *saved = &w->saved[w->saved_count & (WALK_SAVED - 1)];
-    saved->row = row;
-    saved->base = base;
-    w->saved_count++;
-  }
-}
-
-/* The slot that a row gives rbx or one of r12-r15. */
-static inline u32 walk_slot_of(struct unwind_row row, u32 number) {
-  if (number == REG_RBX) {
-    return row.rbx;
-  }
-  if (row.rule == UNWIND_RSP_WIDE || row.rule == UNWIND_RBP_WIDE || row.r12_r15 == UNWIND_LOST) {
-    return UNWIND_LOST;
-  }
-  return unwind_slot_r12_r15(row.r12_r15, REG_R15 - number);
-}
-
-/* Puts rbx or one of r12-r15 of the frame at hand into w->value: the nearest remembered row that moved it tells. */
-WALK_PART int walk_find_saved(u32 number) {
-  struct walk *w = walk_state();
-  if (!w) {
-    return -1;
-  }
-  number &= REG_COUNT - 1;
-  for (u32 back = 1; back <= WALK_SAVED; back++) {
-    if (back > w->saved_count) {
-      if ((w->known >> number & 1) == 0) {
-        break;
-      }
-      w->value = w->regs[number];
-      return 0;
-    }
-    const struct walk_saved *saved = &w->saved[(w->saved_count - back) & (WALK_SAVED - 1)];
-    u32 slot = walk_slot_of(__builtin_bit_cast(struct unwind_row, saved->row), number);
-    if (slot == UNWIND_LOST) {
-      break;
-    }
-    if (slot != UNWIND_SAME) {
-      if (walk_read_user(&w->value, sizeof(w->value), saved->base - 8 * (u64)slot) != 0) {
-        w->end = STAT_cut_unreadable;
-        return -1;
-      }
-      return 0;
-    }
-  }
-  w->end = STAT_cut_lost_register;
-  return -1;
-}
-
-WALK_INLINE int walk_register(struct walk *w, u32 number, u64 *value) {
-  number &= REG_COUNT - 1;
-  if (number == REG_RBX || number >= REG_R12) {
-    if (walk_find_saved(number) != 0) {
-      return -1;
-    }
-    *value = w->value;
-    return 0;
-  }
-  if ((w->known >> number & 1) == 0) {
-    w->end = STAT_cut_lost_register;
-    return -1;
-  }
-  *value = w->regs[number];
-  return 0;
-}
-
-/* The caller's rbp: read at once, since nearly every other frame asks for it and its slot is in the window. */
-WALK_INLINE int walk_restore_rbp(struct walk *w, u32 slot, u64 base) {
-  if (slot == UNWIND_LOST) {
-    w->known &= ~(1u << REG_RBP);
-  } else if (slot != UNWIND_SAME) {
-    u64 rbp;
-    if (walk_word(w, base - 8 * (u64)slot, &rbp) != 0) {
-      w->end = STAT_cut_unreadable;
-      return -1;
-    }
-    w->regs[REG_RBP] = rbp;
-    w->known |= 1u << REG_RBP;
-  }
-  return 0;
-}
-
-/* The registers are now a caller's. What calls need not preserve is kept over one, as an unspecified register of DWARF
- * is: assembly (libcrypto's AES-GCM) counts its frame from rax over calls of helpers of its own. */
-WALK_INLINE void walk_called(struct walk *w) {
-  if (!w->exact) {
-    w->known &= PRESERVED_REGS;
-  }
-  w->exact = 0;
 }
 
 /* Puts the mapping that holds address into w->mapping. */

@@ -41,15 +41,23 @@ struct sample_record {
 };
 STOKER_ASSERT(sizeof(struct sample_record) == 72, "sample_record has no padding");
 
-/* A stack that the program could not walk: registers of user space by DWARF number, and the stack's top. size bytes of
- * memory from start on follow. */
+/* By DWARF number, pc last. x86-64: rax rdx rcx rbx rsi rdi rbp rsp r8-r15 rip (psABI figure 3.36). aarch64: x0-x30 sp
+ * pc (AADWARF64 §4.1). */
+#if defined(__TARGET_ARCH_arm64) || (!defined(__bpf__) && defined(__aarch64__))
+enum { USER_REGISTERS = 33, USER_SP = 31 };
+#else
+enum { USER_REGISTERS = 17, USER_SP = 7 };
+#endif
+
+/* A stack that the program could not walk: registers of user space, and the stack's top. size bytes of memory from start
+ * on follow. */
 struct user_stack_copy {
-  u64 registers[17]; /* x86-64: rax rdx rcx rbx rsi rdi rbp rsp r8-r15 rip */
+  u64 registers[USER_REGISTERS];
   u64 start;
   u32 size;
   u32 reserved;
 };
-STOKER_ASSERT(sizeof(struct user_stack_copy) == 152, "user_stack_copy has no padding");
+STOKER_ASSERT(sizeof(struct user_stack_copy) == 8 * USER_REGISTERS + 16, "user_stack_copy has no padding");
 
 enum {
   STACK_COPY_MAX = 65536, /* 100 frames of ordinary size take 10 KiB; a compiler's recursion reaches 60 */

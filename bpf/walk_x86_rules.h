@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* The rules that few rows have: signal frames, longjmp, code without tables, and canonical frame addresses from
+/* x86-64: the rules that few rows have: signal frames, longjmp, code without tables, and canonical frame addresses from
  * anything but rsp and rbp. */
-#ifndef STOKER_BPF_WALK_RULES_H
-#define STOKER_BPF_WALK_RULES_H
+#ifndef STOKER_BPF_WALK_X86_RULES_H
+#define STOKER_BPF_WALK_X86_RULES_H
 
-#include "walk_state.h"
+#include "walk_x86_registers.h"
 
 /* All registers of the interrupted code lie in the ucontext, from r8 to rip without a gap. */
 WALK_PART int walk_context(void) {
@@ -71,12 +71,6 @@ WALK_PART int walk_jump(void) {
   w->exact = 0;
   w->known &= PRESERVED_REGS;
   return WALK_GOES_ON;
-}
-
-static inline u64 walk_frame_pointer_row(void) {
-  struct unwind_row row = {
-      .rule = UNWIND_FRAME_POINTER, .rbp = 2, .rbx = UNWIND_LOST, .r12_r15 = UNWIND_LOST, .offset = 2};
-  return __builtin_bit_cast(u64, row);
 }
 
 /* Code without a table. At the leaf, around the frame's making and undoing, rbp is not yet or no longer this frame's:
