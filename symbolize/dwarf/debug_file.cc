@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "symbolize/dwarf/sparse_reading.h"
+
 namespace stoker::symbolize::dwarf {
 namespace {
 
@@ -15,7 +17,9 @@ const std::vector<UnitHeader>& DebugFile::units() {
     listed_ = true;
     const ByteView info = sections_.get(SectionId::kInfo);
     std::uint64_t offset = 0;
+    SparseReading reading(*file_, info);
     while (units_.size() < kMostUnits) {
+      reading.step();
       const auto header = read_unit_header(info, offset);
       if (!header) {
         break;

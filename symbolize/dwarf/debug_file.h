@@ -26,8 +26,12 @@ class DebugFile {
   // skeleton units, for a .dwo or .dwp. Both outlive this.
   DebugFile(std::shared_ptr<const elf::ElfFile> file, bool split, DebugFile* supplementary,
             DebugFile* skeletons)
-      : sections_(std::move(file), split), supplementary_(supplementary), skeletons_(skeletons) {}
+      : file_(std::move(file)),
+        sections_(file_, split),
+        supplementary_(supplementary),
+        skeletons_(skeletons) {}
 
+  const elf::ElfFile& file() const { return *file_; }
   const Sections& sections() const { return sections_; }
   DebugFile* supplementary() const { return supplementary_; }
 
@@ -60,6 +64,7 @@ class DebugFile {
 
   UnitSections unit_sections();
 
+  std::shared_ptr<const elf::ElfFile> file_;
   Sections sections_;
   DebugFile* supplementary_;
   DebugFile* skeletons_;

@@ -11,6 +11,7 @@
 #include "symbolize/dwarf/interval_map.h"
 #include "symbolize/dwarf/line_table.h"
 #include "symbolize/dwarf/package.h"
+#include "symbolize/dwarf/sparse_reading.h"
 
 namespace stoker::symbolize::dwarf {
 namespace {
@@ -112,10 +113,12 @@ void Dwarf::Impl::index_units() {
                                 sections.get(SectionId::kRnglists).size());
   std::vector<AddressRange> ranges;
   std::vector<PcRange> spans;
+  SparseReading reading(debug_.file(), sections.get(SectionId::kInfo));
   for (std::uint32_t i = 0; i < units.size(); ++i) {
     if (!may_have_code(units[i])) {
       continue;
     }
+    reading.step();
     const auto unit = debug_.read_unit(units[i], budget);
     if (!unit || (unit->tag() != Tag::kCompileUnit && unit->tag() != Tag::kSkeletonUnit)) {
       continue;
