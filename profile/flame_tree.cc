@@ -51,7 +51,7 @@ class TreeBuilder {
     }
     process_frames_.assign(profile_.label_sets().size() + 1, kNone);
     for (LabelSetId id = 1; id <= profile_.label_sets().size(); ++id) {
-      const std::string name = process_name(profile_, id);
+      const std::string name = process_name(profile_, id, options.pids);
       if (!name.empty()) {
         process_frames_[id] = frame(name, FlameKind::kProcess);
         tree_.by_process = true;

@@ -41,6 +41,7 @@ struct FlameTree {
 struct FlameOptions {
   // Puts the process (process.h) above each stack; ignored when no sample names one.
   bool by_process = false;
+  bool pids = true;  // false: processes of one name are one
 };
 
 FlameTree build_flame_tree(const Profile& profile, const FlameOptions& options = {});

@@ -126,7 +126,7 @@ void append_nodes(std::string& out, const FlameTree& tree) {
 }  // namespace
 
 std::string flame_json(const Profile& profile, const HtmlOptions& options) {
-  const FlameTree tree = build_flame_tree(profile, {.by_process = true});
+  const FlameTree tree = build_flame_tree(profile, {.by_process = true, .pids = options.pids});
   std::string out = "{";
   append_facts(out, profile, options);
   fmt::format_to(std::back_inserter(out), ",\"byProcess\":{},", tree.by_process);

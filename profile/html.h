@@ -9,6 +9,7 @@ namespace stoker::profile {
 
 struct HtmlOptions {
   std::string title = "CPU profile";
+  bool pids = true;  // each process stands for itself; false: processes of one name are one
 };
 
 // Works from file://. Names stand in it only as JSON text (text.h: append_json), and a content security policy forbids

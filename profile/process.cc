@@ -18,7 +18,7 @@ std::string label_value(const LabelSet& labels, std::string_view key) {
 
 }  // namespace
 
-std::string process_name(const Profile& profile, LabelSetId labels) {
+std::string process_name(const Profile& profile, LabelSetId labels, bool with_pid) {
   if (!profile.label_sets().contains(labels)) {
     return {};
   }
@@ -28,7 +28,7 @@ std::string process_name(const Profile& profile, LabelSetId labels) {
     name = label_value(set, "comm");
   }
   const std::string pid = label_value(set, "pid");
-  if (pid.empty()) {
+  if (pid.empty() || (!with_pid && !name.empty())) {
     return name;
   }
   return name.empty() ? "pid " + pid : fmt::format("{} ({})", name, pid);

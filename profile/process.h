@@ -8,7 +8,7 @@
 namespace stoker::profile {
 
 // From the labels "process" (or "comm") and "pid", each text or number: "nginx (1234)", "nginx", "pid 1234";
-// "" without them.
-std::string process_name(const Profile& profile, LabelSetId labels);
+// "" without them. with_pid: false joins processes of one name.
+std::string process_name(const Profile& profile, LabelSetId labels, bool with_pid = true);
 
 }  // namespace stoker::profile

@@ -111,7 +111,8 @@ Response Pages::flame(const Request& request) const {
   const auto profile = store_.merged(ago(*minutes), process);
   const std::string title =
       fmt::format("{}, last {} min", process.empty() ? "All processes" : process, *minutes);
-  response.body = profile::flame_json(profile, {.title = title});
+  // A host's hundreds of short-lived processes are too narrow to be read one by one.
+  response.body = profile::flame_json(profile, {.title = title, .pids = !process.empty()});
   return response;
 }
 

@@ -92,9 +92,14 @@ var StokerFlame = (() => {
     }
 
     update(data) {
+      const before = this.model;
       this.model = new Model(data);
+      if (before && data.types.length === before.data.types.length) this.model.setType(before.type);
+      if (before && data.byProcess && before.data.byProcess) this.model.setGrouping(before.byProcess);
       this.zoom = 0;
       this.view = null;
+      this.hover = -1;
+      this.colours = null;  // kept by the number of a frame, and these are new
       const facts = el("dl", {class: "sf-facts"});
       for (const [name, value] of data.facts) facts.append(el("div", {}, el("dt", {}, name), el("dd", {}, value)));
       const logo = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -372,7 +377,8 @@ var StokerFlame = (() => {
       const t = this.model.tree;
       return {root: this.model.name(t.frame[this.zoom]), layout: this.layout, byProcess: this.model.byProcess, nodes: t.size - 1,
         result: this.result, type: this.model.type,
-        boxes: (this.boxes || []).map((b) => ({name: this.model.name(t.frame[b.node]), x: b.x, y: b.y, w: b.w}))};
+        boxes: (this.boxes || []).map((b) => ({name: this.model.name(t.frame[b.node]), colour: this.colour(t.frame[b.node]),
+          x: b.x, y: b.y, w: b.w}))};
     }
   }
 

@@ -88,6 +88,29 @@ async function web(page, seen) {
   assert.ok(/vfs_write/.test(tip) && /\[kernel.kallsyms\]/.test(tip) && /samples 250 25.0% 250 cpu 2.5 s 25.0% 2.5 s/.test(tip), tip);
 }
 
+// A new profile under the same page, as the live page has it every few seconds.
+async function updated(page, seen) {
+  await open(page, seen, "web");
+  await page.click("[data-act=merged]");
+  await page.click("[data-act=flame]");
+  await page.selectOption("select", "0");
+  await page.fill("input", "hash");
+  const before = await state(page);
+  await page.evaluate(() => {
+    const live = document.getElementById("flame").stokerFlame, data = structuredClone(live.model.data);
+    data.title = "later";
+    for (const column of Object.values(data.frames)) column.unshift(0);  // every frame gets another number
+    data.frames.kind[0] = 1;
+    data.nodes.frame = data.nodes.frame.map((f) => f + 1);
+    live.update(data);
+  });
+  const after = await state(page);
+  assert.strictEqual(await page.locator("h1").innerText(), "later");
+  assert.deepStrictEqual({...after, result: after.result.nodes}, {...before, result: before.result.nodes},
+    "what was chosen, and each frame's colour, stay");
+  assert.ok(!after.byProcess && after.type === 0 && after.layout === "flame");
+}
+
 async function hostile(page, seen) {
   const s = await open(page, seen, "hostile");
   for (const name of ["</script><script>window.pwned=1</script>", "<img src=x onerror=window.pwned=1>", "__proto__", "constructor"]) {
@@ -115,6 +138,7 @@ async function large(page, seen) {
 
 (async () => {
   await withPage({}, web);
+  await withPage({}, updated);
   await withPage({colorScheme: "dark"}, hostile);
   await withPage({colorScheme: "dark"}, large);
   console.log("page: ok");

@@ -83,12 +83,14 @@ TEST_F(WebTest, TheFlameGraphHasTheWindowsOfTheRange) {
   start();
   const auto five = nlohmann::json::parse(get("/api/flame?minutes=5").body);
   EXPECT_THAT(five["strings"].dump(), HasSubstr("new_main"));
+  EXPECT_THAT(five["strings"], testing::Contains("new")) << "processes of one name are one";
   EXPECT_THAT(five["strings"].dump(), testing::Not(HasSubstr("old_main")));
   const auto all = nlohmann::json::parse(get("/api/flame?minutes=15").body);
   EXPECT_THAT(all["strings"].dump(), HasSubstr("old_main"));
   const auto one = nlohmann::json::parse(get("/api/flame?minutes=15&process=old").body);
   EXPECT_THAT(one["strings"].dump(), testing::Not(HasSubstr("new_main")));
   EXPECT_EQ(one["title"], "old, last 15 min");
+  EXPECT_THAT(one["strings"], testing::Contains("old (7)")) << "of one name, each for itself";
 }
 
 TEST_F(WebTest, AnEmptyStoreGivesAnEmptyGraph) {
