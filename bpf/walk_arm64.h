@@ -49,7 +49,7 @@ WALK_PART int walk_context(void) {
   }
   w->exact = 1;
   w->known = ~0u;
-  return w->pc == 0 ? walk_cut(w, 0) : WALK_GOES_ON;
+  return WALK_GOES_ON;
 }
 
 /* Makes the registers those of the caller, whose frame ends at cfa. Changes nothing and gives WALK_ENDS where the stack

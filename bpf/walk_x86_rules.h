@@ -38,7 +38,7 @@ WALK_PART int walk_context(void) {
   w->saved_count = 0;
   w->exact = row.rule == UNWIND_SIGNAL;
   w->known = w->exact ? 0xffff : PRESERVED_REGS;
-  return WALK_GOES_ON;
+  return w->pc == 0 && !w->exact ? walk_cut(w, 0) : WALK_GOES_ON;
 }
 
 /* longjmp and its kind: rsp, rbp and pc come from registers. */
@@ -70,7 +70,7 @@ WALK_PART int walk_jump(void) {
   w->pc = pc;
   w->exact = 0;
   w->known &= PRESERVED_REGS;
-  return WALK_GOES_ON;
+  return pc == 0 ? walk_cut(w, 0) : WALK_GOES_ON;
 }
 
 /* Code without a table. At the leaf, around the frame's making and undoing, rbp is not yet or no longer this frame's:

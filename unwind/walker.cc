@@ -103,7 +103,8 @@ Walk walk(Registers registers, WalkSource& source, const WalkOptions& options) {
       walk.end = result.end;
       return walk;
     }
-    if (registers.values[names.pc] == 0) {
+    // Code that jumped to 0 and was interrupted there has not ended.
+    if (registers.values[names.pc] == 0 && result.step == Step::kCalled) {
       walk.end = WalkEnd::kRootZero;
       return walk;
     }

@@ -118,7 +118,8 @@ Walked HostProcess::walk_as_bpf(const unwind::Registers& registers) {
   const host_walk_source source{&hooks,          Hooks::read_user, Hooks::map_block_at,
                                 Hooks::chunk_at, Hooks::rows_at,   registers.thread_pointer};
   host_walked out{};
-  host_walk_x86(&source, registers.values.data(), registers.thread_pointer, &out);
+  const auto walk = machine_ == elf::Machine::kAarch64 ? host_walk_arm64 : host_walk_x86;
+  walk(&source, registers.values.data(), registers.thread_pointer, &out);
   Walked walked;
   walked.frames.assign(out.frames, out.frames + out.count);
   walked.end = out.pending != 0 ? std::uint8_t{STAT_cut_no_mapping} : static_cast<std::uint8_t>(out.end);

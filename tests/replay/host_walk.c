@@ -2,6 +2,12 @@
 
 #include "bpf/shared/stats.h"
 
+#if defined(WALK_ARM64)
+#define HOST_WALK host_walk_arm64
+#else
+#define HOST_WALK host_walk_x86
+#endif
+
 /* walk.h's hooks take no context: they find the walk at hand here, as the program finds it in its CPU's work area. */
 static _Thread_local const struct host_walk_source* source_at_hand;
 static _Thread_local struct host_walked* out_at_hand;
@@ -30,8 +36,8 @@ static void walk_take(struct walk* w, u64 frame) {
   out_at_hand->frames[w->taken] = frame;
 }
 
-void host_walk_x86(const struct host_walk_source* source, const u64* registers, u64 thread_pointer,
-                   struct host_walked* out) {
+void HOST_WALK(const struct host_walk_source* source, const u64* registers, u64 thread_pointer,
+               struct host_walked* out) {
   struct walk walk;
   __builtin_memset(&walk, 0xa5, sizeof(walk)); /* as another sample left it */
   source_at_hand = source;

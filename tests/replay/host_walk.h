@@ -27,9 +27,11 @@ struct host_walked {
   u32 end;     /* 0: at a root; else a STAT_cut_… */
 };
 
-/* registers: by DWARF number, 17, pc last; thread_pointer: fs. Keeps nothing. Any thread. */
+/* registers: by DWARF number; x86-64: 17, aarch64: 33; pc last. thread_pointer: fs. Keeps nothing. Any thread. */
 void host_walk_x86(const struct host_walk_source* source, const u64* registers, u64 thread_pointer,
                    struct host_walked* out);
+void host_walk_arm64(const struct host_walk_source* source, const u64* registers, u64 thread_pointer,
+                     struct host_walked* out);
 
 #ifdef __cplusplus
 }
