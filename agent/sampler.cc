@@ -2,8 +2,10 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <fmt/format.h>
 #include <sampler.skel.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -35,6 +37,9 @@ constexpr std::size_t kMostRingBytes = 16 << 20;
 // as copies), and as many targets as a command line and their children may name (1 MiB).
 constexpr std::uint32_t kFixedMapBlocks = 4096;
 constexpr std::uint32_t kFixedTargets = 16384;
+
+// What CO-RE relocates the programs by.
+constexpr const char* kKernelTypes = "/sys/kernel/btf/vmlinux";
 
 int log_from_libbpf(libbpf_print_level level, const char* format, va_list args) {
   if (level == LIBBPF_DEBUG || !log::enabled(log::Level::kDebug)) {
@@ -74,9 +79,6 @@ std::string load_advice(int code) {
   if (code == EPERM || code == EACCES) {
     return "run as root, or with CAP_BPF and CAP_PERFMON (CAP_SYS_ADMIN before Linux 5.8); see `agent "
            "doctor`";
-  }
-  if (code == ESRCH || code == ENOENT) {
-    return "the kernel needs CONFIG_DEBUG_INFO_BTF (/sys/kernel/btf/vmlinux is missing?); see `agent doctor`";
   }
   return "see `agent doctor`, or run with --log-level debug for the verifier's words";
 }
@@ -128,6 +130,11 @@ Result<std::unique_ptr<Sampler>> Sampler::load(const SamplerOptions& options) {
   ::bpf_program__set_autoload(skeleton->progs.follow_fork, options.follow_children);
 
   if (const int status = ::sampler_bpf__load(skeleton); status != 0) {
+    if (::access(kKernelTypes, R_OK) != 0) {
+      return make_error("cannot load the BPF programs",
+                        fmt::format("the kernel's type information {} is missing", kKernelTypes),
+                        "it takes a kernel with CONFIG_DEBUG_INFO_BTF=y; see `agent doctor`");
+    }
     return system_error("cannot load the BPF programs", -status, load_advice(-status));
   }
   std::unique_ptr<Sampler> sampler(new Sampler(std::move(impl)));

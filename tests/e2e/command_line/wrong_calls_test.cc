@@ -186,7 +186,7 @@ TEST(CommandLine, AKernelWithoutTypesIsNamed) {
   expect_refusal(
       call({"record", "--all", "-d", "300ms", "-o", directory / "x.html"},
            {"unshare", "-m", "/bin/sh", "-c", "mount -t tmpfs none /sys/kernel/btf && exec \"$@\"", "sh"}),
-      1, "BTF");
+      1, "the kernel's type information");
   EXPECT_FALSE(fs::exists(directory / "x.html"));
 }
 
