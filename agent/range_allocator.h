@@ -21,6 +21,8 @@ class RangeAllocator {
   // nullopt: no gap is large enough.
   std::optional<std::uint32_t> take(std::uint32_t count, MonotonicTime now);
   void give_back(std::uint32_t first, std::uint32_t count, MonotonicTime now);
+  // Whether take() would find a gap if all that rests were free again.
+  bool room_to_come(std::uint32_t count) const;
   // Handed out or resting.
   std::uint64_t used() const { return used_; }
 
@@ -31,9 +33,11 @@ class RangeAllocator {
     MonotonicTime until;
   };
 
-  void release(std::uint32_t first, std::uint32_t count);
+  using Gaps = std::map<std::uint32_t, std::uint32_t>;  // first → count, never adjacent
 
-  std::map<std::uint32_t, std::uint32_t> free_;  // first → count, never adjacent
+  static void add_gap(Gaps& gaps, std::uint32_t first, std::uint32_t count);
+
+  Gaps free_;
   std::deque<Resting> resting_;
   std::uint64_t used_ = 0;
 };

@@ -118,6 +118,11 @@ void TableSlabs::remove(const TablePlace& place, MonotonicTime now) {
   chunks_.places.give_back(place.first_chunk, place.chunks, now);
 }
 
+bool TableSlabs::room_to_come(const unwind::UnwindTable& table) const {
+  return rows_.places.room_to_come(static_cast<std::uint32_t>(table.rows().size())) &&
+         chunks_.places.room_to_come(static_cast<std::uint32_t>(table.chunks().size()));
+}
+
 unwind_row TableSlabs::find(const TablePlace& place, elf::ElfAddress address) const {
   const std::uint64_t index = (address.value - place.start.value) >> place.chunk_shift;
   if (address < place.start || index >= place.chunks) {

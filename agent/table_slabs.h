@@ -35,6 +35,8 @@ class TableSlabs {
   // Writes a table. nullopt: no room. An error: the kernel refused a slab.
   Result<std::optional<TablePlace>> add(const unwind::UnwindTable& table, MonotonicTime now);
   void remove(const TablePlace& place, MonotonicTime now);
+  // Whether add() will find room once the places of removed tables are free again (RangeAllocator::kGraceNs).
+  bool room_to_come(const unwind::UnwindTable& table) const;
 
   // The row in force; UNWIND_NONE outside the table. Costs two system calls.
   unwind_row find(const TablePlace& place, elf::ElfAddress address) const;

@@ -102,7 +102,8 @@ bool TableStore::place(FileTables& file, const unwind::UnwindTables& tables) {
         file.segments.push_back(**placed);
         break;
       }
-      if (!placed || !evict_one(now)) {
+      // What was evicted rests for a moment; evicting more would not help before the next try.
+      if (!placed || slabs_.room_to_come(table) || !evict_one(now)) {
         for (const TablePlace& segment : file.segments) {
           slabs_.remove(segment, now);
         }
