@@ -36,10 +36,10 @@ step_tsan() {
   done
 }
 step_tidy() {
-  # Uses asan's commands and generated headers.
-  [ -f build/asan/compile_commands.json ] || tools/build.sh asan -t targets >build/tidy.log 2>&1
-  tools/build.sh asan generated >build/tidy.log 2>&1 || { tail -20 build/tidy.log; return 1; }
-  tools/tidy.py build/asan
+  # The release build's commands and generated headers: what ships, and no precompiled header hides an include.
+  [ -f build/release/compile_commands.json ] || tools/build.sh release -t targets >build/tidy.log 2>&1
+  tools/build.sh release generated >build/tidy.log 2>&1 || { tail -20 build/tidy.log; return 1; }
+  tools/tidy.py build/release
 }
 
 all=(format includes shared generated hygiene scripts asan tsan tidy)
