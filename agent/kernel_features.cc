@@ -24,7 +24,7 @@ bool growing_maps() {
   }
   // r1 = map; r0 = 0; return. Older kernels refuse the mere mention of the map.
   bpf_insn program[4] = {};
-  program[0].code = BPF_LD | BPF_DW | BPF_IMM;
+  program[0].code = BPF_LD | BPF_DW;  // BPF_IMM is 0
   program[0].dst_reg = BPF_REG_1;
   program[0].src_reg = BPF_PSEUDO_MAP_FD;
   program[0].imm = map.get();
