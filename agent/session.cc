@@ -1,8 +1,11 @@
 #include "agent/session.h"
 
 #include <algorithm>
+#include <optional>
 #include <thread>
 #include <utility>
+
+#include "base/priority.h"
 
 namespace stoker::agent {
 namespace {
@@ -35,7 +38,11 @@ Session::~Session() {
 }
 
 Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
+  // Nothing is sampled until the kernel has verified the programs: a third of a second of CPU time, which on a busy host
+  // is what somebody who started a recording waits for.
+  std::optional<PriorityBoost> boost(std::in_place);
   auto sampler = Sampler::load(options.sampler);
+  boost.reset();
   if (!sampler) {
     return std::unexpected(sampler.error());
   }
