@@ -115,9 +115,9 @@ std::optional<unwind::CodePlace> HostProcess::find(std::uint64_t pc) {
 
 Walked HostProcess::walk_as_bpf(const unwind::Registers& registers) {
   Hooks hooks{*this, blocks_, chunks_, rows_};
-  const host_walk_source source{&hooks,          Hooks::read_user, Hooks::map_block_at,
-                                Hooks::chunk_at, Hooks::rows_at,   registers.thread_pointer};
-  host_walked out{};
+  const HostWalkSource source{&hooks,          Hooks::read_user, Hooks::map_block_at,
+                              Hooks::chunk_at, Hooks::rows_at,   registers.thread_pointer};
+  HostWalked out{};
   const auto walk = machine_ == elf::Machine::kAarch64 ? host_walk_arm64 : host_walk_x86;
   walk(&source, registers.values.data(), registers.thread_pointer, &out);
   Walked walked;

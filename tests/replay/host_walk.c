@@ -9,8 +9,8 @@
 #endif
 
 /* walk.h's hooks take no context: they find the walk at hand here, as the program finds it in its CPU's work area. */
-static _Thread_local const struct host_walk_source* source_at_hand;
-static _Thread_local struct host_walked* out_at_hand;
+static _Thread_local const struct HostWalkSource* source_at_hand;
+static _Thread_local struct HostWalked* out_at_hand;
 static _Thread_local struct walk* walk_at_hand;
 
 static int walk_read_user(void* to, u32 size, u64 from) {
@@ -36,8 +36,8 @@ static void walk_take(struct walk* w, u64 frame) {
   out_at_hand->frames[w->taken] = frame;
 }
 
-void HOST_WALK(const struct host_walk_source* source, const u64* registers, u64 thread_pointer,
-               struct host_walked* out) {
+void HOST_WALK(const struct HostWalkSource* source, const u64* registers, u64 thread_pointer,
+               struct HostWalked* out) {
   struct walk walk;
   __builtin_memset(&walk, 0xa5, sizeof(walk)); /* as another sample left it */
   source_at_hand = source;

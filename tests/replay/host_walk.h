@@ -9,7 +9,7 @@ extern "C" {
 #endif
 
 /* The process and the maps. context is handed back; each call may come any number of times within host_walk(). */
-struct host_walk_source {
+struct HostWalkSource {
   void* context;
   /* As bpf_probe_read_user: 0 when all of it could be read. */
   int (*read_user)(void* context, void* to, u32 size, u64 from);
@@ -20,7 +20,7 @@ struct host_walk_source {
   u64 thread_pointer; /* of the thread; x86-64: the base of fs */
 };
 
-struct host_walked {
+struct HostWalked {
   u64 frames[MAX_USER_FRAMES]; /* as in a record, leaf first */
   u32 count;
   u32 pending; /* not 0: the walk is left to user space, `end` means nothing */
@@ -28,10 +28,10 @@ struct host_walked {
 };
 
 /* registers: by DWARF number; x86-64: 17, aarch64: 33; pc last. thread_pointer: fs. Keeps nothing. Any thread. */
-void host_walk_x86(const struct host_walk_source* source, const u64* registers, u64 thread_pointer,
-                   struct host_walked* out);
-void host_walk_arm64(const struct host_walk_source* source, const u64* registers, u64 thread_pointer,
-                     struct host_walked* out);
+void host_walk_x86(const struct HostWalkSource* source, const u64* registers, u64 thread_pointer,
+                   struct HostWalked* out);
+void host_walk_arm64(const struct HostWalkSource* source, const u64* registers, u64 thread_pointer,
+                     struct HostWalked* out);
 
 #ifdef __cplusplus
 }
