@@ -148,16 +148,7 @@ WALK_PART int walk_run(void) {
     return WALK_ENDS;
   }
   for (u32 i = 0; i < WALK_RUN; i++) {
-    u64 address = w->exact ? w->pc : w->pc - 1;
-    if (address < w->mapping.start || address >= w->mapping.end) {
-      if (walk_find_mapping(address) != 0) {
-        return WALK_RARE;
-      }
-    }
-    if (w->mapping.kind != MAP_TABLE || w->taken >= MAX_USER_FRAMES) {
-      return WALK_RARE;
-    }
-    struct unwind_row row = __builtin_bit_cast(struct unwind_row, walk_table_row(w, address));
+    struct unwind_row row = __builtin_bit_cast(struct unwind_row, walk_common_row(w));
     u64 cfa = 8 * (u64)(s64)row.offset;
     if (row.rule == UNWIND_RSP) {
       cfa += w->regs[REG_SP];

@@ -47,4 +47,16 @@ WALK_PART int walk_row(void) {
   }
 }
 
+/* The row in force at pc where a table tells it and another frame may be taken; else UNWIND_NONE: walk_step() is to look. */
+WALK_INLINE u64 walk_common_row(struct walk *w) {
+  u64 address = w->exact ? w->pc : w->pc - 1;
+  if ((address < w->mapping.start || address >= w->mapping.end) && walk_find_mapping(address) != 0) {
+    return 0;
+  }
+  if (w->mapping.kind != MAP_TABLE || w->taken >= MAX_USER_FRAMES) {
+    return 0;
+  }
+  return walk_table_row(w, address);
+}
+
 #endif

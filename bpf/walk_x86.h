@@ -93,16 +93,7 @@ WALK_PART int walk_run(void) {
     return WALK_ENDS;
   }
   for (u32 i = 0; i < WALK_RUN; i++) {
-    u64 address = w->exact ? w->pc : w->pc - 1;
-    if (address < w->mapping.start || address >= w->mapping.end) {
-      if (walk_find_mapping(address) != 0) {
-        return WALK_RARE;
-      }
-    }
-    if (w->mapping.kind != MAP_TABLE || w->taken >= MAX_USER_FRAMES) {
-      return WALK_RARE;
-    }
-    u64 row = walk_table_row(w, address);
+    u64 row = walk_common_row(w);
     u64 cfa = 8 * (u64)((s64)row >> UNWIND_ROW_OFFSET);
     u32 rule = (u8)(row >> UNWIND_ROW_RULE);
     if (rule == UNWIND_RSP) {
