@@ -8,7 +8,6 @@
 # long. Reports, asserts nothing.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
-bin=$root/build/release/bin
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 tests=$root/tests/e2e/dwarf
@@ -24,7 +23,8 @@ build_large() {
   rm "$work"/*.o
 }
 
-lookup=${1:-$bin/dwarf_lookup}
+lookup=${1:-$root/build/release/bin/dwarf_lookup}
+bin=$(dirname "$lookup")
 if [ $# -ge 2 ]; then
   file=$2
 else
@@ -74,11 +74,11 @@ agent() {
     ratio "$1" "$3"
   fi
 }
-for list in first list; do
-  measure "ours-$list" "$work/$list" "$lookup" "$file"
-  measure "llvm-$list" "$work/$list" llvm-symbolizer-19 "--obj=$file" --inlines --no-demangle
-  ratio "ours-$list" "llvm-$list"
-  agent "agent-$list" "$work/$list" "llvm-$list"
+for each in first list; do
+  measure "ours-$each" "$work/$each" "$lookup" "$file"
+  measure "llvm-$each" "$work/$each" llvm-symbolizer-19 "--obj=$file" --inlines --no-demangle
+  ratio "ours-$each" "llvm-$each"
+  agent "agent-$each" "$work/$each" "llvm-$each"
 done
 measure ours-short "$work/short" "$lookup" "$file"
 peer elfutils-short "$work/short" eu-addr2line -i -f -e "$file"
