@@ -1,10 +1,12 @@
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
+#include <sstream>
 
 #include "base/mapped_file.h"
 #include "config/config.h"
@@ -46,6 +48,40 @@ class Parser {
   std::string name_;
   std::map<std::string, YAML::Mark> places_;  // of the keys that the file has
 };
+
+// Counts documents, and keeps nothing of them.
+class DocumentCounter : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    ++count;
+    last = mark;
+  }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
+  void OnAlias(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
+  void OnScalar(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                const std::string& /*value*/) override {}
+  void OnSequenceStart(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                       YAML::EmitterStyle::value /*style*/) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                  YAML::EmitterStyle::value /*style*/) override {}
+  void OnMapEnd() override {}
+
+  int count = 0;
+  YAML::Mark last;
+};
+
+// Where a second document begins; a null mark if none does. Looks no further: on a stray "," or "]" yaml-cpp finds empty
+// documents without end.
+YAML::Mark second_document(const std::string& text) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  DocumentCounter counter;
+  while (counter.count < 2 && parser.HandleNextDocument(counter)) {
+  }
+  return counter.count < 2 ? YAML::Mark::null_mark() : counter.last;
+}
 
 bool is_section(const std::string& path) {
   return std::ranges::any_of(keys(), [&](const Key& key) { return key.path.starts_with(path + "."); });
@@ -301,11 +337,12 @@ Result<Config> parse(std::string_view text, const std::string& name) {
         return std::unexpected(std::move(done.error()));
       }
     }
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.size() > 1) {
-      return parser.error(documents[1].Mark(), "a second document begins", "keep one");
+    const std::string copy(text);
+    if (const YAML::Mark second = second_document(copy); !second.is_null()) {
+      return parser.error(second, "a second document begins", "keep one");
     }
-    auto done = documents.empty() ? Result<>() : parser.apply(documents.front());
+    const YAML::Node root = YAML::Load(copy);
+    auto done = root.IsNull() ? Result<>() : parser.apply(root);
     if (done) {
       done = parser.check_relations();
     }

@@ -143,6 +143,7 @@ TEST(Config, WrongShapesAreErrors) {
   EXPECT_THAT(message_of("labels: {__name__: c}\n"), HasSubstr("\"__name__\" is not a name"));
   EXPECT_THAT(message_of("? [a, b]\n: c\n"), HasSubstr("a key is a word"));
   EXPECT_THAT(message_of("web: {}\n---\nweb: {}\n"), HasSubstr("a second document"));
+  EXPECT_THAT(message_of(", interval: 1m30s"), HasSubstr("a second document"));  // endless ones to yaml-cpp
 }
 
 TEST(Config, AKeyThatIsThereTwiceIsAnError) {
