@@ -6,6 +6,9 @@
 #include <array>
 #include <string_view>
 
+#include "unwind/function_starts.h"
+#include "unwind/x86_64/stack_height.h"
+
 namespace stoker::unwind {
 namespace {
 
@@ -58,6 +61,7 @@ GapRules::GapRules(const elf::ElfFile& file, const elf::Segment& segment)
   find_code(file);
   if (machine_ == elf::Machine::kX86_64) {
     add_known_sections(file);
+    starts_ = function_starts(file, segment.address.value, segment.address.value + segment.size);
   }
 }
 
@@ -216,36 +220,58 @@ void GapRules::fill(std::uint64_t from, std::uint64_t to, bool after_function, R
   }
   std::ranges::sort(inside, {}, &Known::start);
 
-  unwind_row rest = row_of(UNWIND_NONE);
-  if (keeps_frame_pointers(code)) {
-    rest = machine_ == elf::Machine::kX86_64 ? frame_pointer_row() : arm_frame_pointer_row();
-  }
-  // Start code is called by nobody: what it called returns to a root. It is short and ends before the first
-  // function that the compiler wrote.
-  constexpr std::uint64_t kStartCode = 64;
-  const auto append_rest = [&](std::uint64_t start, std::uint64_t end) {
-    if (entry_ >= start && entry_ < end && entry_ != 0) {
-      if (entry_ > start) {
-        out.append(start, rest);
-      }
-      out.append(entry_, row_of(UNWIND_END));
-      if (end - entry_ > kStartCode) {
-        out.append(entry_ + kStartCode, rest);
-      }
-    } else if (start < end) {
-      out.append(start, rest);
-    }
-  };
+  const bool by_frame_pointer = keeps_frame_pointers(code);
   std::uint64_t at = from;
   for (const Known& known : inside) {
     if (known.start < at) {
       continue;
     }
-    append_rest(at, known.start);
+    append_rest(at, known.start, by_frame_pointer, out);
     out.append(known.start, known.row);
     at = known.end;
   }
-  append_rest(at, to);
+  append_rest(at, to, by_frame_pointer, out);
+}
+
+// Start code is called by nobody: what it called returns to a root. It is short and ends before the first function that
+// the compiler wrote.
+void GapRules::append_rest(std::uint64_t from, std::uint64_t to, bool by_frame_pointer,
+                           RowAppender& out) const {
+  constexpr std::uint64_t kStartCode = 64;
+  if (entry_ > from && entry_ < to) {
+    append_unknown(from, entry_, by_frame_pointer, out);
+    from = entry_;
+  }
+  if (entry_ == from && from < to && entry_ != 0) {
+    const auto next = std::ranges::upper_bound(starts_, entry_);
+    const std::uint64_t end =
+        std::min(to, next == starts_.end() ? entry_ + kStartCode : std::min(*next, entry_ + kStartCode));
+    out.append(entry_, row_of(UNWIND_END));
+    from = end;
+  }
+  append_unknown(from, to, by_frame_pointer, out);
+}
+
+void GapRules::append_unknown(std::uint64_t from, std::uint64_t to, bool by_frame_pointer,
+                              RowAppender& out) const {
+  if (from >= to) {
+    return;
+  }
+  if (by_frame_pointer) {
+    out.append(from, machine_ == elf::Machine::kX86_64 ? frame_pointer_row() : arm_frame_pointer_row());
+  } else if (machine_ == elf::Machine::kX86_64) {
+    append_followed(from, to, out);
+  } else {
+    out.append(from, row_of(UNWIND_NONE));
+  }
+}
+
+void GapRules::append_followed(std::uint64_t from, std::uint64_t to, RowAppender& out) const {
+  const ByteView code = slice(code_, from - segment_.address.value, to - from);
+  out.append(from, row_of(UNWIND_NONE));
+  for (const x86_64::HeightRow& row : x86_64::follow_stack(code, from, starts_)) {
+    out.append(row.address, x86_64::row_of(row.state));
+  }
 }
 
 }  // namespace stoker::unwind

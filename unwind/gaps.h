@@ -15,6 +15,7 @@ namespace stoker::unwind {
 // - .init and .fini are a function each, of a fixed form;
 // - code that returns from a signal (musl's __restore_rt) is a signal frame;
 // - code that keeps frame pointers, told by how often it sets them up, goes by them;
+// - other x86-64 code goes by its stack's height, as far as that can be followed (x86_64/stack_height.h);
 // - the rest is UNWIND_NONE.
 class GapRules {
  public:
@@ -45,13 +46,18 @@ class GapRules {
   void find_signal_returns(std::uint64_t from, std::uint64_t to, std::vector<Known>& found) const;
   void find_signal_returns_in(std::uint64_t from, ByteView code, std::vector<Known>& found) const;
   bool keeps_frame_pointers(ByteView code) const;
+  // Rows of code that nothing is known of.
+  void append_rest(std::uint64_t from, std::uint64_t to, bool by_frame_pointer, RowAppender& out) const;
+  void append_unknown(std::uint64_t from, std::uint64_t to, bool by_frame_pointer, RowAppender& out) const;
+  void append_followed(std::uint64_t from, std::uint64_t to, RowAppender& out) const;
 
   const elf::Segment segment_;
   ByteView code_;                  // of the segment
   std::vector<CodeRange> ranges_;  // what of it is code, as far as sections tell; by start, disjoint
   elf::Machine machine_;
   std::uint64_t entry_;
-  std::vector<Known> known_;  // by start, disjoint
+  std::vector<Known> known_;           // by start, disjoint
+  std::vector<std::uint64_t> starts_;  // of functions, as far as symbols tell
 };
 
 }  // namespace stoker::unwind

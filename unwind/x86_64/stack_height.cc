@@ -1,0 +1,464 @@
+#include "unwind/x86_64/stack_height.h"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <set>
+#include <string_view>
+#include <unordered_map>
+
+namespace stoker::unwind::x86_64 {
+namespace {
+
+using Offset = std::uint32_t;   // into the code
+using StateId = std::uint16_t;  // 0: none
+
+// Each state once. Code has some hundreds of them.
+class States {
+ public:
+  States() { all_.push_back(kNothingKnown); }
+
+  // 0 if there are too many.
+  StateId intern(const StackState& state) {
+    const auto [place, added] = ids_.try_emplace(state, static_cast<StateId>(all_.size()));
+    if (added) {
+      if (all_.size() > UINT16_MAX - 1) {
+        ids_.erase(place);
+        return 0;
+      }
+      all_.push_back(state);
+    }
+    return place->second;
+  }
+  const StackState& operator[](StateId id) const { return all_[id]; }
+
+ private:
+  struct Hash {
+    std::size_t operator()(const StackState& state) const {
+      std::uint64_t hash = static_cast<std::uint32_t>(state.rsp) * 0x9e3779b97f4a7c15ULL;
+      hash = (hash ^ static_cast<std::uint32_t>(state.rbp)) * 0xff51afd7ed558ccdULL;
+      for (const std::uint16_t slot : state.slots) {
+        hash = (hash ^ slot) * 0x9e3779b97f4a7c15ULL + (hash >> 29);
+      }
+      return hash ^ state.modified ^ (state.zero_rbp ? 0x100U : 0U) ^ (state.root ? 0x200U : 0U);
+    }
+  };
+  std::vector<StackState> all_;
+  std::unordered_map<StackState, StateId, Hash> ids_;
+};
+
+class Follower {
+ public:
+  // noreturn: as without_return() gives.
+  Follower(ByteView code, std::uint64_t address, std::span<const std::uint64_t> starts,
+           const std::set<std::int64_t>& noreturn)
+      : code_(code), address_(address), noreturn_(noreturn), steps_left_(kStepsPerByte * code.size() + 1024) {
+    states_at_.resize(code.size());
+    owners_.resize(code.size());
+    attempts_.emplace_back();
+    for (const std::uint64_t start : starts) {
+      if (start >= address && start - address < code.size()) {
+        add_start(static_cast<Offset>(start - address));
+      }
+    }
+  }
+
+  void run() {
+    drain();
+    search();
+    search();
+  }
+
+  // Functions (offset of their first instruction, which may lie elsewhere) that do not come back, as far as what is behind
+  // calls of them tells.
+  std::set<std::int64_t> without_return() const {
+    std::set<std::int64_t> found;
+    for (const auto& [callee, votes] : votes_) {
+      if (callee != kNoCallee && votes.ends * std::uint64_t{kEndsToBelieve} >= votes.returns &&
+          votes.ends != 0) {
+        found.insert(callee);
+      }
+    }
+    return found;
+  }
+
+  std::vector<HeightRow> rows() {
+    const std::vector<bool> good = good_attempts();
+    std::vector<HeightRow> rows;
+    StackState last = kNothingKnown;
+    const auto append = [&](Offset at, const StackState& state) {
+      if (!(state == last)) {
+        rows.push_back({address_ + at, state});
+        last = state;
+      }
+    };
+    for (Offset at = 0; at < code_.size();) {
+      const bool known = states_at_[at] != 0 && good[owners_[at]];
+      append(at, known ? states_[states_at_[at]] : kNothingKnown);
+      at += states_at_[at] != 0 ? length_at(at) : 1;
+    }
+    return rows;
+  }
+
+ private:
+  // Each instruction may be visited a few times: for another beginning that was tried in vain, and where paths meet.
+  static constexpr std::size_t kStepsPerByte = 4;
+  // abort() is often followed by code that happens to fit, a function that comes back rarely by code that does not.
+  static constexpr std::uint32_t kEndsToBelieve = 8;
+
+  static constexpr std::int64_t kNoCallee = INT64_MIN;
+
+  // What is found behind the calls of one function.
+  struct Votes {
+    std::uint32_t returns = 0;
+    std::uint32_t ends = 0;  // code that belongs to something else
+  };
+  struct Edge {
+    Offset at;
+    StateId state;
+    std::uint32_t parent;  // the attempt that it comes from
+    std::int64_t callee = kNoCallee;
+  };
+  // Code followed from one place until it ends in calls, returns and jumps elsewhere.
+  struct Attempt {
+    std::uint32_t parent = 0;
+    bool tentative = false;
+    bool confirmed = false;  // a return was reached in order
+    bool disputed = false;
+  };
+  using Join = std::pair<std::uint32_t, std::uint32_t>;  // an attempt, and one that met its code and agreed
+  struct Change {
+    Offset at;
+    StateId before;
+  };
+
+  void add_start(Offset at) {
+    if (starts_.insert(at).second) {
+      new_starts_.push_back(at);
+    }
+  }
+
+  std::uint8_t length_at(Offset at) const {
+    const auto instruction = decode(code_.subspan(at));
+    return instruction ? instruction->length : std::uint8_t{1};
+  }
+
+  // Follows all that is known to be reached. Starts go first: they are certain, and what is behind a call is not.
+  void drain() {
+    for (;;) {
+      if (!new_starts_.empty()) {
+        const Offset at = new_starts_.front();
+        new_starts_.pop_front();
+        begin({at, states_.intern(kAtEntry), 0}, false, false);
+      } else if (!after_calls_.empty()) {
+        const Edge edge = after_calls_.front();
+        after_calls_.pop_front();
+        const bool good = !starts_.contains(edge.at) && begin(edge, false, false);
+        Votes& votes = votes_[edge.callee];
+        ++(good ? votes.returns : votes.ends);
+      } else {
+        return;
+      }
+    }
+  }
+
+  // Tries what nothing has reached.
+  void search() {
+    bool may_begin = true;
+    for (Offset at = 0; at < code_.size();) {
+      const auto instruction = decode(code_.subspan(at));
+      const std::size_t length = instruction ? instruction->length : 1;
+      if (states_at_[at] == 0 && instruction && !instruction->is_padding()) {
+        may_begin = may_begin || at % 16 == address_ % 16;
+        if (may_begin && try_beginnings(at)) {
+          drain();
+        }
+      }
+      if (!instruction || !instruction->is_padding()) {
+        const Flow flow = instruction ? flow_of(*instruction) : Flow::kNext;
+        may_begin = flow == Flow::kReturn || flow == Flow::kJump || flow == Flow::kIndirectJump ||
+                    flow == Flow::kStop;
+      }
+      at += static_cast<Offset>(length);
+    }
+  }
+
+  // Either a function begins here, or a case of a jump table of the function before.
+  bool try_beginnings(Offset at) {
+    const auto next = starts_.upper_bound(at);
+    const Offset from = next == starts_.begin() ? 0 : *std::prev(next);
+    const Offset to = next == starts_.end() ? static_cast<Offset>(code_.size()) : *next;
+    std::vector<StateId> candidates;
+    for (auto jump = indirect_jumps_.lower_bound(from); jump != indirect_jumps_.end() && jump->first < to;
+         ++jump) {
+      if (std::ranges::find(candidates, jump->second) == candidates.end()) {
+        candidates.push_back(jump->second);
+      }
+    }
+    const StateId entry = states_.intern(kAtEntry);
+    std::erase(candidates, entry);
+    constexpr std::size_t kMostCandidates = 3;
+    if (candidates.size() > kMostCandidates) {
+      return false;
+    }
+    candidates.push_back(entry);
+    for (const StateId state : candidates) {
+      if (begin({at, state, 0}, true, false) || begin({at, state, 0}, true, true)) {
+        if (state == entry) {
+          starts_.insert(at);
+        }
+        return true;
+      }
+    }
+    return false;
+  }
+
+  // One attempt. tentative: it has to be confirmed. past_calls: to look for that behind calls as well.
+  bool begin(const Edge& from, bool tentative, bool past_calls) {
+    changes_.clear();
+    calls_.clear();
+    called_.clear();
+    jumps_.clear();
+    attempt_ = static_cast<std::uint32_t>(attempts_.size());
+    attempts_.push_back({from.parent, tentative, false, false});
+    joined_.clear();
+    past_calls_ = past_calls;
+    uncertain_ = tentative || from.parent != 0;
+    open_.assign(1, {from.at, from.state});
+    bool good = true;
+    while (good && !open_.empty()) {
+      const auto [at, state] = open_.back();
+      open_.pop_back();
+      good = follow(at, state);
+    }
+    if (!good || (tentative && !attempts_[attempt_].confirmed && joined_.empty())) {
+      for (auto change = changes_.rbegin(); change != changes_.rend(); ++change) {
+        states_at_[change->at] = change->before;
+        owners_[change->at] = change->before == 0 ? 0 : owners_[change->at];
+      }
+      attempts_.pop_back();
+      return false;
+    }
+    if (changes_.empty()) {
+      attempts_.pop_back();
+      return true;
+    }
+    for (const Edge& edge : calls_) {
+      after_calls_.push_back(edge);
+    }
+    for (const Offset called : called_) {
+      add_start(called);
+    }
+    indirect_jumps_.insert(jumps_.begin(), jumps_.end());
+    for (const std::uint32_t owner : joined_) {
+      joins_.emplace_back(owner, attempt_);
+    }
+    return true;
+  }
+
+  // What follows a call may be another function's, if the callee never comes back. So code behind calls counts only if it
+  // leads to a return in order, or to code that does, or from code that others confirm.
+  std::vector<bool> good_attempts() {
+    std::ranges::sort(joins_);
+    std::vector<std::uint32_t> open;
+    for (std::uint32_t i = 1; i < attempts_.size(); ++i) {
+      if (attempts_[i].confirmed) {
+        open.push_back(i);
+      }
+    }
+    const auto confirm = [&](std::uint32_t attempt) {
+      if (attempt != 0 && !attempts_[attempt].confirmed) {
+        attempts_[attempt].confirmed = true;
+        open.push_back(attempt);
+      }
+    };
+    while (!open.empty()) {
+      const std::uint32_t attempt = open.back();
+      open.pop_back();
+      confirm(attempts_[attempt].parent);
+      for (const auto& [owner, joiner] : std::ranges::equal_range(joins_, attempt, {}, &Join::first)) {
+        confirm(joiner);
+      }
+    }
+    std::vector<bool> good(attempts_.size());
+    for (std::size_t i = 1; i < attempts_.size(); ++i) {
+      const Attempt& attempt = attempts_[i];
+      good[i] = !attempt.disputed && (attempt.parent != 0 ? attempt.confirmed && good[attempt.parent]
+                                                          : attempt.confirmed || !attempt.tentative);
+    }
+    return good;
+  }
+
+  // Whether a call with such a stack is none that compilers make (psABI 3.2.2).
+  static bool misaligned(const StackState& state) {
+    return !state.root && state.rsp != StackState::kUnknown && state.rsp % 16 != 0;
+  }
+
+  // Whether a function may end here: padding, then a place where functions begin.
+  bool may_end_at(Offset at) const {
+    while (at < code_.size() && (address_ + at) % 16 != 0) {
+      const auto instruction = decode(code_.subspan(at));
+      if (!instruction || !instruction->is_padding()) {
+        return false;
+      }
+      at += instruction->length;
+    }
+    return true;
+  }
+
+  // Where a path meets what is known.
+  enum class Meeting : std::uint8_t { kNew, kSame, kChanged, kDispute };
+  Meeting meet(Offset at, StateId& state) {
+    const StateId known = states_at_[at];
+    if (known == 0) {
+      owners_[at] = attempt_;
+      return Meeting::kNew;
+    }
+    StackState merged = states_[known];
+    if (!merge(merged, states_[state])) {
+      const std::uint32_t owner = owners_[at];
+      if (owner != attempt_ && !attempts_[owner].confirmed && attempts_[attempt_].parent != 0) {
+        attempts_[owner].disputed = true;
+      }
+      return Meeting::kDispute;
+    }
+    if (owners_[at] != attempt_) {
+      joined_.push_back(owners_[at]);
+    }
+    if (merged == states_[known]) {
+      return Meeting::kSame;
+    }
+    state = states_.intern(merged);
+    return state == 0 ? Meeting::kDispute : Meeting::kChanged;
+  }
+
+  bool follow(Offset at, StateId id) {
+    for (;;) {
+      if (at >= code_.size() || steps_left_ == 0) {
+        return false;
+      }
+      --steps_left_;
+      const Meeting meeting = meet(at, id);
+      if (meeting == Meeting::kSame || meeting == Meeting::kDispute) {
+        return meeting == Meeting::kSame;
+      }
+      StackState state = states_[id];
+      if (starts_.contains(at) && !(state.rsp == -8 && !state.root)) {
+        return false;
+      }
+      changes_.push_back({at, states_at_[at]});
+      states_at_[at] = id;
+      const auto instruction = decode(code_.subspan(at));
+      if (!instruction || !apply(*instruction, state)) {
+        return false;
+      }
+      const Offset next = at + instruction->length;
+      const Flow flow = flow_of(*instruction);
+      if (!state.known()) {
+        return flow != Flow::kReturn;  // nothing can be said from here on
+      }
+      const StateId after = states_.intern(state);
+      if (after == 0) {
+        return false;
+      }
+      const std::int64_t target = std::int64_t{next} + instruction->immediate;
+      const bool inside = target >= 0 && static_cast<std::uint64_t>(target) < code_.size();
+      const auto target_offset = inside ? static_cast<Offset>(target) : Offset{0};
+      switch (flow) {
+        case Flow::kNext:
+          break;
+        case Flow::kCall:
+          if (target == next) {
+            return true;  // asks for its own address: what it does with the stack then is not followed
+          }
+          if (uncertain_ && misaligned(state)) {
+            return false;
+          }
+          if (inside) {
+            called_.push_back(target_offset);
+          }
+          [[fallthrough]];
+        case Flow::kIndirectCall:
+          if (past_calls_ && may_end_at(next)) {
+            return true;
+          }
+          if (noreturn_.contains(target) && flow == Flow::kCall) {
+            return true;
+          }
+          if (!past_calls_) {
+            calls_.push_back({next, after, attempt_, flow == Flow::kCall ? target : kNoCallee});
+            return true;
+          }
+          break;
+        case Flow::kBranch:
+          if (inside) {
+            open_.emplace_back(target_offset, after);
+          }
+          break;
+        case Flow::kJump:
+          if (!inside) {
+            return true;
+          }
+          at = target_offset;
+          id = after;
+          continue;
+        case Flow::kIndirectJump:
+          jumps_.emplace_back(at, after);
+          return true;
+        case Flow::kReturn:
+          attempts_[attempt_].confirmed = true;
+          return !state.root && state.rsp == -8;
+        case Flow::kStop:
+          return true;
+      }
+      at = next;
+      id = after;
+    }
+  }
+
+  ByteView code_;
+  std::uint64_t address_;
+  const std::set<std::int64_t>& noreturn_;
+  std::unordered_map<std::int64_t, Votes> votes_;
+  std::size_t steps_left_;
+  States states_;
+  std::vector<StateId> states_at_;     // by offset: at instructions that were reached
+  std::vector<std::uint32_t> owners_;  // by offset: the attempt that reached it
+  std::vector<Attempt> attempts_;      // 0 is none
+  std::vector<Join> joins_;
+  std::set<Offset> starts_;
+  std::multimap<Offset, StateId> indirect_jumps_;
+  std::deque<Offset> new_starts_;
+  std::deque<Edge> after_calls_;
+
+  // Of the attempt at hand.
+  std::uint32_t attempt_ = 0;
+  bool past_calls_ = false;
+  bool uncertain_ = false;  // whether the code is anything's at all
+  std::vector<std::pair<Offset, StateId>> open_;
+  std::vector<Edge> calls_;
+  std::vector<std::pair<Offset, StateId>> jumps_;
+  std::vector<Offset> called_;
+  std::vector<std::uint32_t> joined_;
+  std::vector<Change> changes_;
+};
+
+}  // namespace
+
+std::vector<HeightRow> follow_stack(ByteView code, std::uint64_t address,
+                                    std::span<const std::uint64_t> starts) {
+  if (code.size() > kMostFollowedCode) {
+    return {};
+  }
+  std::set<std::int64_t> noreturn;
+  {
+    Follower first(code, address, starts, noreturn);
+    first.run();
+    noreturn = first.without_return();
+  }
+  Follower follower(code, address, starts, noreturn);
+  follower.run();
+  return follower.rows();
+}
+
+}  // namespace stoker::unwind::x86_64
