@@ -29,19 +29,27 @@ struct Comparison {
   std::string differences;  // the first of them
 };
 
-// glibc's assembly for long numbers pushes registers and has no CFI for that; its FDEs are not to be believed.
+bool moves_stack(const Instruction& in) {
+  const bool one_byte = in.map == Instruction::kOneByte && !in.vector_prefix;
+  return one_byte && ((in.opcode & 0xf8) == 0x50 ||
+                      ((in.opcode == 0x81 || in.opcode == 0x83) && in.mod == 3 && in.rm == kSp));
+}
+
+// Some assembly of glibc (long numbers) and OpenSSL (ChaCha20) makes frames and has no CFI for that, and some of
+// OpenSSL's does not say that the frame is gone at a return: where CFI contradicts the code, it is not to be believed.
 class StandingCfi {
  public:
-  // Whether the rule stayed at a function's first one although the stack has moved since.
+  // Whether the rule stayed at a function's first one although the stack has moved since, or a frame is left at a return.
   bool seen(const std::optional<Instruction>& instruction, const unwind_row& row) {
     if (row.rule != UNWIND_RSP || row.offset != 1) {
       moved_ = false;
     }
-    const bool stands = moved_;
-    if (instruction && instruction->map == Instruction::kOneByte && (instruction->opcode & 0xf8) == 0x50) {
+    const bool returns = instruction && flow_of(*instruction) == Flow::kReturn;
+    const bool stands = moved_ || (returns && (row.rule != UNWIND_RSP || row.offset != 1));
+    if (instruction && moves_stack(*instruction)) {
       moved_ = row.rule == UNWIND_RSP && row.offset == 1;
     }
-    if (instruction && flow_of(*instruction) == Flow::kReturn) {
+    if (returns) {
       moved_ = false;
     }
     return stands;
