@@ -122,6 +122,7 @@ class Follower {
   // Code followed from one place until it ends in calls, returns and jumps elsewhere.
   struct Attempt {
     std::uint32_t parent = 0;
+    std::int64_t callee = kNoCallee;  // whose call it is behind
     bool tentative = false;
     bool confirmed = false;  // a return was reached in order
     bool disputed = false;
@@ -220,7 +221,7 @@ class Follower {
     called_.clear();
     jumps_.clear();
     attempt_ = static_cast<std::uint32_t>(attempts_.size());
-    attempts_.push_back({from.parent, tentative, false, false});
+    attempts_.push_back({from.parent, from.callee, tentative, false, false});
     joined_.clear();
     past_calls_ = past_calls;
     uncertain_ = tentative || from.parent != 0;
@@ -256,7 +257,7 @@ class Follower {
     return true;
   }
 
-  // What follows a call may be another function's, if the callee never comes back. So code behind calls counts only if it
+  // What follows a call may be another function's, if the callee never comes back. So code behind calls counts only if the callee returns, or it
   // leads to a return in order, or to code that does, or from code that others confirm.
   std::vector<bool> good_attempts() {
     std::ranges::sort(joins_);
@@ -283,10 +284,19 @@ class Follower {
     std::vector<bool> good(attempts_.size());
     for (std::size_t i = 1; i < attempts_.size(); ++i) {
       const Attempt& attempt = attempts_[i];
-      good[i] = !attempt.disputed && (attempt.parent != 0 ? attempt.confirmed && good[attempt.parent]
-                                                          : attempt.confirmed || !attempt.tentative);
+      const bool behind_call = attempt.parent != 0;
+      const bool reached = behind_call
+                               ? good[attempt.parent] && (attempt.confirmed || returns(attempt.callee))
+                               : attempt.confirmed || !attempt.tentative;
+      good[i] = reached && !attempt.disputed;
     }
     return good;
+  }
+
+  // Whether a function was seen to return: its attempt is confirmed.
+  bool returns(std::int64_t callee) const {
+    const auto at = static_cast<std::uint64_t>(callee);
+    return callee >= 0 && at < code_.size() && states_at_[at] != 0 && attempts_[owners_[at]].confirmed;
   }
 
   // Whether a call with such a stack is none that compilers make (psABI 3.2.2).
