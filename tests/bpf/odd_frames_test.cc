@@ -17,8 +17,8 @@ bool cut(const Stack& stack) {
 
 // Where threads and coroutines of C programs begin; musl's start code has names of its own.
 bool rooted(const Stack& stack) {
-  static const std::vector<std::string> kRoots = {"_start",  "clone3",          "__clone3",      "clone",
-                                                  "__clone", "__start_context", "_dl_start_user"};
+  static const std::vector<std::string> kRoots = {"_start",  "clone3",          "__clone3",       "clone",
+                                                  "__clone", "__start_context", "_dl_start_user", "_start_c"};
   return !stack.names.empty() && std::ranges::find(kRoots, stack.names.back()) != kRoots.end();
 }
 
@@ -66,7 +66,7 @@ TEST_P(OddFrames, EveryStackIsWholeOrMarkedAndNoneIsWrong) {
 INSTANTIATE_TEST_SUITE_P(Programs, OddFrames,
                          testing::Values("odd_frames", "odd_frames_o3", "odd_frames_lto", "odd_frames_static",
                                          "odd_frames_static_pie", "odd_frames_fp", "odd_frames_gcc",
-                                         "rust_panic"),
+                                         "musl_frames", "rust_panic"),
                          [](const auto& info) { return info.param; });
 
 }  // namespace
