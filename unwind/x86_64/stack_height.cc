@@ -353,7 +353,7 @@ class Follower {
         return meeting == Meeting::kSame;
       }
       StackState state = states_[id];
-      if (starts_.contains(at) && !(state.rsp == -8 && !state.root)) {
+      if (starts_.contains(at) && (state.rsp != -8 || state.root)) {
         return false;
       }
       changes_.push_back({at, states_at_[at]});
