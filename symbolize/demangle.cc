@@ -1,5 +1,7 @@
 #include "symbolize/demangle.h"
 
+// libiberty.h declares a basename of its own, which <cstring>'s is not, unless told that there is one.
+#define HAVE_DECL_BASENAME 1
 #include <libiberty/demangle.h>
 
 #include <algorithm>

@@ -3,7 +3,7 @@
 # and a few that are installed. Needs gcc, go, rustc, musl-gcc, openssl, gdb and the right to ptrace. Look at what is
 # printed: the tool that a stack is compared with is named at each case.
 set -uo pipefail
-cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" || exit
 recorder=$(readlink -f "$1")
 shift
 wanted=" $* "
