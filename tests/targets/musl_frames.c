@@ -43,7 +43,7 @@ int main(int argc, char** argv) {
   qsort(numbers, 3, sizeof(int), in_callback);
   signal(SIGUSR1, on_signal);
   raise(SIGUSR1);
-  puts("chain callback spin_musl,in_callback");
-  puts("chain signal spin_musl,on_signal");
+  puts("chain callback in_callback");
+  puts("chain signal on_signal,__restore_rt");
   return 0;
 }
