@@ -19,7 +19,8 @@ step_scripts() {
 step_asan() {
   tools/build.sh asan >build/asan.log 2>&1 || { tail -40 build/asan.log; return 1; }
   # New and delete are paired by the sanitizer's own allocator; a failing allocation shall return, as in production.
-  ASAN_OPTIONS=detect_stack_use_after_return=1:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
+  LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp:print_suppressions=0 \
+    ASAN_OPTIONS=detect_stack_use_after_return=1:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
     ctest --test-dir build/asan -L '^(unit|replay)$' --output-on-failure -j "$(nproc)" --no-tests=error >build/asan.log 2>&1 ||
     { grep -vE '^ *[0-9]+/[0-9]+ Test.*Passed|^ *Start' build/asan.log | tail -80; return 1; }
 }

@@ -371,7 +371,9 @@ class Follower {
       if (after == 0) {
         return false;
       }
-      const std::int64_t target = std::int64_t{next} + instruction->immediate;
+      // Of no meaning unless the instruction jumps or calls; mov's immediate may be any.
+      const auto target =
+          static_cast<std::int64_t>(std::uint64_t{next} + static_cast<std::uint64_t>(instruction->immediate));
       const bool inside = target >= 0 && static_cast<std::uint64_t>(target) < code_.size();
       const auto target_offset = inside ? static_cast<Offset>(target) : Offset{0};
       switch (flow) {
