@@ -82,8 +82,8 @@ void set_environment(const DebuginfodOptions& options) {
 
 class Debuginfod::Impl {
  public:
-  explicit Impl(const DebuginfodOptions& options)
-      : options_(options),
+  explicit Impl(DebuginfodOptions options)
+      : options_(std::move(options)),
         thread_(start_thread("debuginfod", [this](const std::stop_token& stop) { run(stop); })) {}
 
   ~Impl() {

@@ -247,7 +247,7 @@ class Decoder {
     if (wide_displacement) {
       out_.displacement = reader_.i32();
     } else if (out_.mod == 1) {
-      out_.displacement = reader_.i8();
+      out_.displacement = static_cast<std::int32_t>(reader_.i8());
     }
   }
 
@@ -260,7 +260,7 @@ class Decoder {
     switch (form) {
       case 'b':
       case 'M':
-        out_.immediate = reader_.i8();
+        out_.immediate = static_cast<std::int64_t>(reader_.i8());
         break;
       case 'w':
         out_.immediate = reader_.u16();
