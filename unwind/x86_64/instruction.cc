@@ -247,9 +247,11 @@ class Decoder {
     if (wide_displacement) {
       out_.displacement = reader_.i32();
     } else if (out_.mod == 1) {
-      out_.displacement = static_cast<std::int32_t>(reader_.i8());
+      out_.displacement = signed_byte();
     }
   }
+
+  std::int32_t signed_byte() { return (reader_.u8() ^ 0x80) - 0x80; }
 
   void immediate(char form) {
     const bool is_test = (out_.reg & 7) < 2;
@@ -260,7 +262,7 @@ class Decoder {
     switch (form) {
       case 'b':
       case 'M':
-        out_.immediate = static_cast<std::int64_t>(reader_.i8());
+        out_.immediate = signed_byte();
         break;
       case 'w':
         out_.immediate = reader_.u16();
