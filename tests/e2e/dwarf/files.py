@@ -32,10 +32,16 @@ class Builder:
         self.stamp = self.path("built-heavy" if heavy else "built")
         sources = glob.glob(os.path.join(PROGRAMS, "*")) + [os.path.abspath(__file__)]
         newest = max(os.path.getmtime(source) for source in sources)
-        self.built = os.path.exists(self.stamp) and os.path.getmtime(self.stamp) > newest
+        self.built = (os.path.exists(self.stamp) and os.path.getmtime(self.stamp) > newest
+                      and not any(shutil.which(tool) for tool in self.missing_then()))
 
     def path(self, name):
         return os.path.join(self.work, name)
+
+    def missing_then(self):
+        """Tools that were not there when the files were built, as the stamp tells."""
+        with open(self.stamp, encoding="utf-8") as stamp:
+            return stamp.read().split()
 
     def run(self, *command, cwd=None, env=None):
         """False, and a note, when the tool is not there; an error when it fails."""
@@ -144,6 +150,6 @@ def build(work, heavy):
     builder.add_containers()
     builder.add_languages()
     builder.add_debian()
-    with open(builder.stamp, "w", encoding="utf-8"):
-        pass
+    with open(builder.stamp, "w", encoding="utf-8") as stamp:
+        stamp.write(" ".join(builder.missing))
     return builder.cases, builder.missing
