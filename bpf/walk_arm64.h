@@ -14,8 +14,6 @@ enum { REG_FP = 29, REG_LR = 30, REG_SP = 31 };
 /* Bits of an address of user space with 48-bit addresses; above them lie a signature (PAuth) or a tag. */
 #define ADDRESS_BITS ((1ull << 48) - 1)
 
-enum { WALK_RUN = 8 }; /* frames in one call of walk_run(): as many as the verifier follows cheaply */
-
 static inline u64 walk_frame_pointer_row(void) {
   struct unwind_row row = {.rule = UNWIND_FRAME_POINTER, .rbp = 2, .lr = 1, .offset = 2};
   return __builtin_bit_cast(u64, row);

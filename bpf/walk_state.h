@@ -19,6 +19,7 @@ enum {
   WINDOW_BELOW = 64, /* kept below the address that is asked for: the slots of saved registers lie under it */
   WALK_SAVED = 64,   /* rows remembered; a power of two */
   LEAF_CODE_ROOM = 32,
+  WALK_RUN = 8, /* frames in one call of walk_run(): as many as the verifier follows cheaply */
 };
 
 #if defined(WALK_ARM64)

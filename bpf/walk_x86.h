@@ -7,9 +7,6 @@
 #include "walk_x86_registers.h"
 #include "walk_x86_rules.h"
 
-/* Frames in one call of walk_run(): as many as the verifier follows cheaply. */
-enum { WALK_RUN = 8 };
-
 /* One frame, by any rule: takes it, and makes the registers those of the caller. */
 WALK_PART int walk_step(void) {
   struct walk *w = walk_state();

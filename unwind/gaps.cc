@@ -54,14 +54,14 @@ unwind_row arm_frame_pointer_row() {
 }  // namespace
 
 GapRules::GapRules(const elf::ElfFile& file, const elf::Segment& segment)
-    : segment_(segment),
+    : file_(file),
+      segment_(segment),
       code_(slice(file.bytes(), segment.offset.value, segment.size)),
       machine_(file.machine()),
       entry_(file.entry().value) {
   find_code(file);
   if (machine_ == elf::Machine::kX86_64) {
     add_known_sections(file);
-    starts_ = function_starts(file, segment.address.value, segment.address.value + segment.size);
   }
 }
 
@@ -233,6 +233,15 @@ void GapRules::fill(std::uint64_t from, std::uint64_t to, bool after_function, R
   append_rest(at, to, by_frame_pointer, out);
 }
 
+std::span<const std::uint64_t> GapRules::starts(std::uint64_t from, std::uint64_t to) const {
+  if (!starts_) {
+    const std::uint64_t end = segment_.address.value + segment_.size;
+    starts_ = machine_ == elf::Machine::kX86_64 ? function_starts(file_, segment_.address.value, end)
+                                                : std::vector<std::uint64_t>{};
+  }
+  return {std::ranges::lower_bound(*starts_, from), std::ranges::lower_bound(*starts_, to)};
+}
+
 // Start code is called by nobody: what it called returns to a root. It is short and ends before the first function that
 // the compiler wrote.
 void GapRules::append_rest(std::uint64_t from, std::uint64_t to, bool by_frame_pointer,
@@ -243,9 +252,8 @@ void GapRules::append_rest(std::uint64_t from, std::uint64_t to, bool by_frame_p
     from = entry_;
   }
   if (entry_ == from && from < to && entry_ != 0) {
-    const auto next = std::ranges::upper_bound(starts_, entry_);
-    const std::uint64_t end =
-        std::min(to, next == starts_.end() ? entry_ + kStartCode : std::min(*next, entry_ + kStartCode));
+    const std::span<const std::uint64_t> later = starts(entry_ + 1, entry_ + kStartCode);
+    const std::uint64_t end = std::min(to, later.empty() ? entry_ + kStartCode : later.front());
     out.append(entry_, row_of(UNWIND_END));
     from = end;
   }
@@ -269,7 +277,7 @@ void GapRules::append_unknown(std::uint64_t from, std::uint64_t to, bool by_fram
 void GapRules::append_followed(std::uint64_t from, std::uint64_t to, RowAppender& out) const {
   const ByteView code = slice(code_, from - segment_.address.value, to - from);
   out.append(from, row_of(UNWIND_NONE));
-  for (const x86_64::HeightRow& row : x86_64::follow_stack(code, from, starts_)) {
+  for (const x86_64::HeightRow& row : x86_64::follow_stack(code, from, starts(from, to))) {
     out.append(row.address, x86_64::row_of(row.state));
   }
 }

@@ -1,6 +1,8 @@
 // Code that no call frame information covers, and what can be said of it all the same.
 #pragma once
 
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "elf/elf_file.h"
@@ -51,13 +53,18 @@ class GapRules {
   void append_unknown(std::uint64_t from, std::uint64_t to, bool by_frame_pointer, RowAppender& out) const;
   void append_followed(std::uint64_t from, std::uint64_t to, RowAppender& out) const;
 
+  // Functions that begin in [from, to), as far as symbols tell. Symbols are read when first asked for: most files have
+  // no code that they would help with.
+  std::span<const std::uint64_t> starts(std::uint64_t from, std::uint64_t to) const;
+
+  const elf::ElfFile& file_;
   const elf::Segment segment_;
   ByteView code_;                  // of the segment
   std::vector<CodeRange> ranges_;  // what of it is code, as far as sections tell; by start, disjoint
   elf::Machine machine_;
   std::uint64_t entry_;
-  std::vector<Known> known_;           // by start, disjoint
-  std::vector<std::uint64_t> starts_;  // of functions, as far as symbols tell
+  std::vector<Known> known_;  // by start, disjoint
+  mutable std::optional<std::vector<std::uint64_t>> starts_;
 };
 
 }  // namespace stoker::unwind

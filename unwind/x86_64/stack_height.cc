@@ -257,8 +257,8 @@ class Follower {
     return true;
   }
 
-  // What follows a call may be another function's, if the callee never comes back. So code behind calls counts only if the callee returns, or it
-  // leads to a return in order, or to code that does, or from code that others confirm.
+  // What follows a call may be another function's, if the callee never comes back. So code behind calls counts only if
+  // the callee returns, or it leads to a return in order, or to code that does, or from code that others confirm.
   std::vector<bool> good_attempts() {
     std::ranges::sort(joins_);
     std::vector<std::uint32_t> open;
