@@ -183,6 +183,7 @@ var StokerFlame = (() => {
       if (this.layout === "flame") this.scroll.scrollTop = this.scroll.scrollHeight;
       const to = {start: t.start[node], width: t.total[node]};
       if (!from || matchMedia("(prefers-reduced-motion: reduce)").matches) {
+        this.run = null;
         this.view = to;
         this.draw();
         return;
@@ -197,6 +198,7 @@ var StokerFlame = (() => {
         this.view = x < 1 ? {start, width: end - start} : to;
         this.draw();
         if (x < 1) requestAnimationFrame(step);
+        else this.run = null;
       };
       this.view = from;
       requestAnimationFrame(step);
@@ -376,7 +378,7 @@ var StokerFlame = (() => {
     state() {
       const t = this.model.tree;
       return {root: this.model.name(t.frame[this.zoom]), layout: this.layout, byProcess: this.model.byProcess, nodes: t.size - 1,
-        result: this.result, type: this.model.type,
+        result: this.result, type: this.model.type, moving: !!this.run || !!this.pending,
         boxes: (this.boxes || []).map((b) => ({name: this.model.name(t.frame[b.node]), colour: this.colour(t.frame[b.node]),
           x: b.x, y: b.y, w: b.w}))};
     }
