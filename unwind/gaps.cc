@@ -3,10 +3,11 @@
 #include <elf.h>
 
 #include <algorithm>
-#include <array>
 #include <string_view>
 
+#include "unwind/aarch64/linker_code.h"
 #include "unwind/function_starts.h"
+#include "unwind/x86_64/linker_code.h"
 #include "unwind/x86_64/stack_height.h"
 
 namespace stoker::unwind {
@@ -17,6 +18,8 @@ using std::string_view_literals::operator""sv;
 // Functions begin at multiples of this nearly everywhere; what lies between a function's end and the next
 // such multiple is padding if a function begins there.
 constexpr std::uint64_t kFunctionAlignment = 16;
+// endbr64, bti c, or a hint in its place.
+constexpr std::uint64_t kLandingPad = 4;
 
 // Enough to tell how code is compiled; a file without any tables may have 100 MB of it.
 constexpr std::size_t kJudgedBytes = 256 << 10;
@@ -60,9 +63,7 @@ GapRules::GapRules(const elf::ElfFile& file, const elf::Segment& segment)
       machine_(file.machine()),
       entry_(file.entry().value) {
   find_code(file);
-  if (machine_ == elf::Machine::kX86_64) {
-    add_known_sections(file);
-  }
+  add_known_sections(file);
 }
 
 // Some linkers put constants into the executable segment: 50 MB of them in a large library, not to be searched.
@@ -89,66 +90,26 @@ void GapRules::find_code(const elf::ElfFile& file) {
 }
 
 void GapRules::add_known_sections(const elf::ElfFile& file) {
-  static constexpr std::array kKnown = {".plt"sv,  ".plt.sec"sv, ".plt.got"sv,
-                                        ".iplt"sv, ".init"sv,    ".fini"sv};
+  const auto linker_code =
+      machine_ == elf::Machine::kX86_64 ? x86_64::append_linker_code : aarch64::append_linker_code;
   for (const elf::Section& section : file.sections()) {
     const std::uint64_t start = section.address.value;
-    if (std::ranges::find(kKnown, std::string_view(section.name)) == kKnown.end()) {
-      continue;
-    }
-    if (start < segment_.address.value || start - segment_.address.value > segment_.size ||
-        section.size > segment_.size - (start - segment_.address.value)) {
-      continue;
-    }
-    const auto code = file.raw(section);
-    if (section.name == ".plt") {
-      add_plt(start, code);
-    } else if (section.name == ".init" || section.name == ".fini") {
-      add_init(start, code);
-    } else if (!code.empty()) {
-      known_.push_back({start, start + code.size(), row_of(UNWIND_RSP, 1)});
+    if (start >= segment_.address.value && start - segment_.address.value <= segment_.size &&
+        section.size <= segment_.size - (start - segment_.address.value)) {
+      linker_code(section.name, start, file.raw(section), known_);
     }
   }
-  std::ranges::sort(known_, {}, &Known::start);
+  std::ranges::sort(known_, {}, &KnownCode::start);
   std::uint64_t covered = 0;
-  std::erase_if(known_, [&covered](const Known& known) {
+  std::erase_if(known_, [&covered](const KnownCode& known) {
     const bool overlaps = known.start < covered;
     covered = overlaps ? covered : known.end;
     return overlaps;
   });
 }
 
-// One function, put together by the linker from glibc's crti.o, calls that objects add, and crtn.o: what is between sub
-// $8,%rsp and add $8,%rsp; ret has eight bytes on the stack.
-void GapRules::add_init(std::uint64_t start, ByteView bytes) {
-  const std::string_view code = as_text(bytes);
-  const std::size_t made = code.starts_with("\xf3\x0f\x1e\xfa"sv) ? 8 : 4;
-  const std::size_t undone = code.size() - std::min<std::size_t>(code.size(), 1);
-  if (code.size() < made + 5 || code.substr(made - 4, 4) != "\x48\x83\xec\x08"sv ||
-      !code.ends_with("\x48\x83\xc4\x08\xc3"sv)) {
-    return;
-  }
-  known_.push_back({start, start + made, row_of(UNWIND_RSP, 1)});
-  known_.push_back({start + made, start + undone, row_of(UNWIND_RSP, 2)});
-  known_.push_back({start + undone, start + code.size(), row_of(UNWIND_RSP, 1)});
-}
-
-// PLT0 pushes the link map (6 bytes) and jumps: when it runs, the entry has pushed an index already. An entry
-// is 16 bytes: jmp *got; push index; jmp PLT0, or with IBT endbr64; push index; jmp PLT0.
-void GapRules::add_plt(std::uint64_t start, ByteView code) {
-  constexpr std::uint64_t kEntrySize = 16;
-  const std::string_view first = as_text(slice(code, kEntrySize, kEntrySize));
-  const bool plain = first.starts_with("\xff\x25"sv);
-  const bool with_ibt = first.starts_with("\xf3\x0f\x1e\xfa\x68"sv);
-  if (start % kEntrySize != 0 || !as_text(code).starts_with("\xff\x35"sv) || (!plain && !with_ibt)) {
-    return;
-  }
-  known_.push_back({start, start + 6, row_of(UNWIND_RSP, 2)});
-  known_.push_back({start + 6, start + kEntrySize, row_of(UNWIND_RSP, 3)});
-  known_.push_back({start + kEntrySize, start + code.size(), row_of(UNWIND_PLT, plain ? 11 : 9)});
-}
-
-void GapRules::find_signal_returns(std::uint64_t from, std::uint64_t to, std::vector<Known>& found) const {
+void GapRules::find_signal_returns(std::uint64_t from, std::uint64_t to,
+                                   std::vector<KnownCode>& found) const {
   auto range = std::ranges::upper_bound(ranges_, from, {}, &CodeRange::end);
   for (; range != ranges_.end() && range->start < to; ++range) {
     const std::uint64_t start = std::max(range->start, from);
@@ -159,7 +120,8 @@ void GapRules::find_signal_returns(std::uint64_t from, std::uint64_t to, std::ve
   }
 }
 
-void GapRules::find_signal_returns_in(std::uint64_t from, ByteView code, std::vector<Known>& found) const {
+void GapRules::find_signal_returns_in(std::uint64_t from, ByteView code,
+                                      std::vector<KnownCode>& found) const {
   const bool x86 = machine_ == elf::Machine::kX86_64;
   const std::string_view pattern = x86 ? kX86SignalReturn : kArmSignalReturn;
   const std::string_view text = as_text(code);
@@ -190,19 +152,16 @@ bool GapRules::keeps_frame_pointers(ByteView code) const {
 }
 
 bool GapRules::is_context_start(std::uint64_t start, std::uint64_t end) const {
-  // mov %rbx,%rsp; mov (%rsp),%rdi; test; je; …; hlt, with endbr64 in front or not. Only functions of just these
-  // sizes are looked at: reading every function's first bytes would bring in all of the file's pages.
-  constexpr std::uint64_t kSize = 0x1a;
-  constexpr std::string_view kStart = "\x48\x89\xdc\x48\x8b\x3c\x24"sv;
-  constexpr std::string_view kLandingPad = "\xf3\x0f\x1e\xfa"sv;
-  if (end - start != kSize && end - start != kSize + kLandingPad.size()) {
+  const ContextStart& known =
+      machine_ == elf::Machine::kX86_64 ? x86_64::kContextStart : aarch64::kContextStart;
+  // Only functions of just these sizes are looked at: reading every function's first bytes would bring in all of the
+  // file's pages.
+  const std::uint64_t size = end - start;
+  if (size != known.size && size != known.size + kLandingPad) {
     return false;
   }
-  std::string_view code = as_text(slice(code_, start - segment_.address.value, end - start));
-  if (code.starts_with(kLandingPad)) {
-    code.remove_prefix(kLandingPad.size());
-  }
-  return machine_ == elf::Machine::kX86_64 && code.starts_with(kStart);
+  const std::string_view code = as_text(slice(code_, start - segment_.address.value, size));
+  return code.substr(size - known.size).starts_with(known.first_bytes);
 }
 
 void GapRules::fill(std::uint64_t from, std::uint64_t to, bool after_function, RowAppender& out) const {
@@ -212,17 +171,17 @@ void GapRules::fill(std::uint64_t from, std::uint64_t to, bool after_function, R
     return;
   }
   const ByteView code = slice(code_, from - segment_.address.value, to - from);
-  std::vector<Known> inside;
+  std::vector<KnownCode> inside;
   find_signal_returns(from, to, inside);
-  auto plt = std::ranges::lower_bound(known_, from, {}, &Known::start);
+  auto plt = std::ranges::lower_bound(known_, from, {}, &KnownCode::start);
   for (; plt != known_.end() && plt->end <= to; ++plt) {
     inside.push_back(*plt);
   }
-  std::ranges::sort(inside, {}, &Known::start);
+  std::ranges::sort(inside, {}, &KnownCode::start);
 
   const bool by_frame_pointer = keeps_frame_pointers(code);
   std::uint64_t at = from;
-  for (const Known& known : inside) {
+  for (const KnownCode& known : inside) {
     if (known.start < at) {
       continue;
     }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "elf/elf_file.h"
+#include "unwind/known_code.h"
 #include "unwind/table.h"
 
 namespace stoker::unwind {
@@ -13,7 +14,7 @@ namespace stoker::unwind {
 // Rules for the ranges between FDEs, from the file's structure and code bytes:
 // - the padding between two functions takes no row of its own;
 // - around the entry point (_start of ld.so and musl, which have no FDE) the stack ends at a root;
-// - lazy PLTs have the linkers' fixed layout (lld writes no FDE for them);
+// - PLTs have the linkers' fixed layout (lld writes no FDE for lazy ones, nobody does on aarch64);
 // - .init and .fini are a function each, of a fixed form;
 // - code that returns from a signal (musl's __restore_rt) is a signal frame;
 // - code that keeps frame pointers, told by how often it sets them up, goes by them;
@@ -32,21 +33,14 @@ class GapRules {
   void fill(std::uint64_t from, std::uint64_t to, bool after_function, RowAppender& out) const;
 
  private:
-  struct Known {
-    std::uint64_t start;
-    std::uint64_t end;
-    unwind_row row;
-  };
   struct CodeRange {
     std::uint64_t start;
     std::uint64_t end;
   };
   void find_code(const elf::ElfFile& file);
   void add_known_sections(const elf::ElfFile& file);
-  void add_init(std::uint64_t start, ByteView bytes);
-  void add_plt(std::uint64_t start, ByteView code);
-  void find_signal_returns(std::uint64_t from, std::uint64_t to, std::vector<Known>& found) const;
-  void find_signal_returns_in(std::uint64_t from, ByteView code, std::vector<Known>& found) const;
+  void find_signal_returns(std::uint64_t from, std::uint64_t to, std::vector<KnownCode>& found) const;
+  void find_signal_returns_in(std::uint64_t from, ByteView code, std::vector<KnownCode>& found) const;
   bool keeps_frame_pointers(ByteView code) const;
   // Rows of code that nothing is known of.
   void append_rest(std::uint64_t from, std::uint64_t to, bool by_frame_pointer, RowAppender& out) const;
@@ -63,7 +57,7 @@ class GapRules {
   std::vector<CodeRange> ranges_;  // what of it is code, as far as sections tell; by start, disjoint
   elf::Machine machine_;
   std::uint64_t entry_;
-  std::vector<Known> known_;  // by start, disjoint
+  std::vector<KnownCode> known_;  // by start, disjoint
   mutable std::optional<std::vector<std::uint64_t>> starts_;
 };
 

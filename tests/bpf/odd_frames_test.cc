@@ -66,7 +66,7 @@ TEST_P(OddFrames, EveryStackIsWholeOrMarkedAndNoneIsWrong) {
 INSTANTIATE_TEST_SUITE_P(Programs, OddFrames,
                          testing::Values("odd_frames", "odd_frames_o3", "odd_frames_lto", "odd_frames_static",
                                          "odd_frames_static_pie", "odd_frames_fp", "odd_frames_gcc",
-                                         "musl_frames", "rust_panic"),
+                                         "musl_frames", "musl_frames_dynamic", "rust_panic"),
                          [](const auto& info) { return info.param; });
 
 }  // namespace

@@ -44,6 +44,10 @@ int main(int argc, char** argv) {
   signal(SIGUSR1, on_signal);
   raise(SIGUSR1);
   puts("chain callback in_callback");
+#ifdef NAMELESS_LIBC  // shared, without local symbols
+  puts("chain signal on_signal");
+#else
   puts("chain signal on_signal,__restore_rt");
+#endif
   return 0;
 }

@@ -204,7 +204,10 @@ class Follower {
     }
     candidates.push_back(entry);
     for (const StateId state : candidates) {
-      if (begin({at, state, 0}, true, false) || begin({at, state, 0}, true, true)) {
+      // A function that never returns shows by nothing that it is one, but that its address is taken.
+      const bool taken = state == entry && taken_.contains(at);
+      if (begin({at, state, 0}, true, false) || begin({at, state, 0}, true, true) ||
+          (taken && begin({at, state, 0}, false, false))) {
         if (state == entry) {
           starts_.insert(at);
         }
@@ -219,12 +222,13 @@ class Follower {
     changes_.clear();
     calls_.clear();
     called_.clear();
+    pointed_at_.clear();
     jumps_.clear();
     attempt_ = static_cast<std::uint32_t>(attempts_.size());
     attempts_.push_back({from.parent, from.callee, tentative, false, false});
     joined_.clear();
     past_calls_ = past_calls;
-    uncertain_ = tentative || from.parent != 0;
+    uncertain_ = !starts_.contains(from.at);
     open_.assign(1, {from.at, from.state});
     bool good = true;
     while (good && !open_.empty()) {
@@ -250,6 +254,7 @@ class Follower {
     for (const Offset called : called_) {
       add_start(called);
     }
+    taken_.insert(pointed_at_.begin(), pointed_at_.end());
     indirect_jumps_.insert(jumps_.begin(), jumps_.end());
     for (const std::uint32_t owner : joined_) {
       joins_.emplace_back(owner, attempt_);
@@ -302,6 +307,18 @@ class Follower {
   // Whether a call with such a stack is none that compilers make (psABI 3.2.2).
   static bool misaligned(const StackState& state) {
     return !state.root && state.rsp != StackState::kUnknown && state.rsp % 16 != 0;
+  }
+
+  // The code that lea puts the address of into a register; next: the offset behind it.
+  std::optional<Offset> address_taken(const Instruction& instruction, Offset next) const {
+    constexpr std::uint8_t kLea = 0x8d;
+    const bool relative = instruction.mod == 0 && instruction.rm % 8 == kBp;  // to rip
+    const std::int64_t target = std::int64_t{next} + instruction.displacement;
+    if (!instruction.is(Instruction::kOneByte, kLea) || !relative || target < 0 ||
+        static_cast<std::uint64_t>(target) >= code_.size()) {
+      return std::nullopt;
+    }
+    return static_cast<Offset>(target);
   }
 
   // Whether a function may end here: padding, then a place where functions begin.
@@ -371,6 +388,9 @@ class Follower {
       if (after == 0) {
         return false;
       }
+      if (const auto address = address_taken(*instruction, next)) {
+        pointed_at_.push_back(*address);
+      }
       // Of no meaning unless the instruction jumps or calls; mov's immediate may be any.
       const auto target =
           static_cast<std::int64_t>(std::uint64_t{next} + static_cast<std::uint64_t>(instruction->immediate));
@@ -439,6 +459,7 @@ class Follower {
   std::vector<Attempt> attempts_;      // 0 is none
   std::vector<Join> joins_;
   std::set<Offset> starts_;
+  std::set<Offset> taken_;  // addresses that code takes: functions' or labels'
   std::multimap<Offset, StateId> indirect_jumps_;
   std::deque<Offset> new_starts_;
   std::deque<Edge> after_calls_;
@@ -451,6 +472,7 @@ class Follower {
   std::vector<Edge> calls_;
   std::vector<std::pair<Offset, StateId>> jumps_;
   std::vector<Offset> called_;
+  std::vector<Offset> pointed_at_;
   std::vector<std::uint32_t> joined_;
   std::vector<Change> changes_;
 };

@@ -25,8 +25,14 @@ def depth_to_root(leaf_first):
 
 def by_perf(target, directory):
     data = os.path.join(directory, "perf.data")
-    subprocess.run(["perf", "record", "-q", "-e", "cpu-clock:u", "-F", "499", "--call-graph", "dwarf,32768", "-o", data,
-                    "--", target, "2"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = ["perf", "record", "-q", "-e", "cpu-clock:u", "-F", "499", "--call-graph", "dwarf,32768", "-o", data,
+               "--", target, "2"]
+    for attempt in range(3):  # perf 6.1 was seen to abort on a busy machine, once
+        ended = subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        if ended.returncode >= 0:
+            break
+        print(f"perf died by signal {-ended.returncode}, attempt {attempt + 1}: {ended.stderr}")
+    ended.check_returncode()
     script = subprocess.run(["perf", "script", "--no-inline", "-F", "ip,sym", "-i", data], check=True,
                             capture_output=True, text=True).stdout
     for sample in script.split("\n\n"):

@@ -199,6 +199,17 @@ TEST(StackHeight, AFunctionThatZeroesRbpAndPopsItsReturnAddressIsARoot) {
   EXPECT_EQ(row_of(state_at(rows, 3)).rule, UNWIND_END);
 }
 
+TEST(StackHeight, AFunctionThatNeverReturnsIsOneIfItsAddressIsTaken) {
+  // lea 1f(%rip),%rax; jmp *%rax; padding; 1: push %rbx; call *%rsi; ud2
+  const std::string_view code =
+      "\x48\x8d\x05\x09\x00\x00\x00\xff\xe0\x0f\x1f\x80\x00\x00\x00\x00"
+      "\x53\xff\xd6\x0f\x0b"sv;
+  EXPECT_EQ(state_at(rows_of(code), 17).rsp, -16);
+  std::string untaken(code);
+  untaken[1] = '\x8b';  // mov
+  EXPECT_FALSE(state_at(rows_of(untaken), 17).known());
+}
+
 TEST(StackHeight, ACaseOfAJumpTableHasTheStackOfItsJump) {
   // push %rbx; jmp *%rax; pop %rbx; ret
   const auto rows = rows_of("\x53\xff\xe0\x5b\xc3"sv);
