@@ -6,15 +6,16 @@ cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
 preset=${1:-release}
 [ $# = 0 ] || shift
 case $preset in
-  release | debug | asan | tsan | fuzz) ;;
+  release | debug | asan | tsan | fuzz) more=() ;;
+  arm64) more=(-D CMAKE_SYSROOT="$(tests/kernels/root.sh)") ;;
   *)
-    echo "dev: no preset '$preset': release, debug, asan, tsan or fuzz" >&2
+    echo "dev: no preset '$preset': release, debug, asan, tsan, fuzz or arm64" >&2
     exit 2
     ;;
 esac
 if [ ! -f "build/$preset/build.ninja" ]; then
   mkdir -p build
-  cmake --preset "$preset" >build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
+  cmake --preset "$preset" "${more[@]}" >build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
 fi
 ninja -C "build/$preset" "$@"
 

@@ -33,7 +33,10 @@ fi
 disk=$(mktemp -d)
 trap 'rm -rf "$disk"' EXIT
 mkdir -p "$disk"/{bin,proc,sys,dev,mods,ro,rw,newroot,out}
-cp /bin/busybox "$disk/bin/"
+case $arch in
+  arm64) cp "$("$here/root.sh")/bin/busybox" "$disk/bin/" ;;
+  *) cp /bin/busybox "$disk/bin/" ;;
+esac
 for applet in sh mount umount cat echo mkdir insmod ln sync poweroff chroot ip grep sleep; do ln -s busybox "$disk/bin/$applet"; done
 : >"$disk/mods/order"
 declare -A added
