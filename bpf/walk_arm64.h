@@ -3,12 +3,14 @@
 #ifndef STOKER_BPF_WALK_ARM64_H
 #define STOKER_BPF_WALK_ARM64_H
 
+#include "bpf/shared/arm64_frames.h"
 #include "walk_row.h"
 
 /* DWARF numbers (AADWARF64 §4.1). */
 enum { REG_FP = 29, REG_LR = 30, REG_SP = 31 };
 
-/* Registers whose values survive calls and that rules ask for; x19 to x28 are not followed. */
+/* Registers whose values survive calls and that rules ask for; x19 to x28 are not followed. Where sp is not known, its
+ * value is one that the stack is not below. */
 #define PRESERVED_REGS (1u << REG_FP | 1u << REG_SP)
 
 /* Bits of an address of user space with 48-bit addresses; above them lie a signature (PAuth) or a tag. */
@@ -82,6 +84,53 @@ WALK_INLINE int walk_leave(struct walk *w, struct unwind_row row, u64 cfa) {
   return w->pc == 0 ? walk_cut(w, 0) : WALK_GOES_ON;
 }
 
+/* Code without a table, at the leaf: whether the return address still is, or again is, in x30. */
+WALK_PART int walk_leaf_has_no_frame(void) {
+  struct walk *w = walk_state();
+  if (!w) {
+    return 0;
+  }
+  u32 *code = (u32 *)w->window;
+  w->window_size = 0;
+  __builtin_memset(code, 0, 4 * (ARM_LEAF_BEHIND + ARM_LEAF_AHEAD));
+  walk_read_user(code, 4 * ARM_LEAF_BEHIND, w->pc - 4 * ARM_LEAF_BEHIND);
+  /* Code may end at a page's end. */
+  u32 size = 4096 - (u32)(w->pc & 4095);
+  if (size >= 4 * ARM_LEAF_AHEAD) {
+    size = 4 * ARM_LEAF_AHEAD;
+  }
+  walk_read_user(code + ARM_LEAF_BEHIND, size, w->pc);
+  return arm_leaf_has_no_frame(code);
+}
+
+/* By x29, which points at a frame record: the caller's x29 and the return address. Where in the frame the record lies only
+ * its code knows, so the caller's sp is lost. */
+WALK_PART int walk_frame_record(void) {
+  struct walk *w = walk_state();
+  if (!w) {
+    return WALK_ENDS;
+  }
+  u64 sp = w->regs[REG_SP];
+  if (w->exact && walk_leaf_has_no_frame()) {
+    struct unwind_row row = {.rule = UNWIND_RSP}; /* return address and x29 in their registers */
+    w->known &= ~(1u << REG_SP);
+    return walk_leave(w, row, sp);
+  }
+  u64 record;
+  if (walk_register(w, REG_FP, &record) != 0) {
+    return WALK_ENDS;
+  }
+  if (record == 0) {
+    return walk_cut(w, 0);
+  }
+  if ((record & 7) != 0 || record < sp) {
+    return walk_cut(w, STAT_cut_frame_pointer);
+  }
+  struct unwind_row row = __builtin_bit_cast(struct unwind_row, w->row);
+  w->known &= ~(1u << REG_SP);
+  return walk_leave(w, row, record + 16);
+}
+
 /* One frame, by any rule: takes it, and makes the registers those of the caller. */
 WALK_PART int walk_step(void) {
   struct walk *w = walk_state();
@@ -110,9 +159,10 @@ WALK_PART int walk_step(void) {
     case UNWIND_RSP:
       break;
     case UNWIND_RBP:
-    case UNWIND_FRAME_POINTER:
       number = REG_FP;
       break;
+    case UNWIND_FRAME_POINTER:
+      return (enum walk_result)walk_frame_record();
     case UNWIND_REG:
       number = UNWIND_REG_OF(row.offset);
       offset = UNWIND_REG_OFFSET(row.offset);
@@ -121,21 +171,18 @@ WALK_PART int walk_step(void) {
       return walk_cut(w, STAT_cut_unsupported);
   }
   u64 start;
+  if ((w->known >> REG_SP & 1) == 0 && arm_record_at_bottom(row)) {
+    number = REG_FP;
+  }
   if (walk_register(w, number, &start) != 0) {
     return WALK_ENDS;
   }
   u64 sp = w->regs[REG_SP];
   u64 cfa = start + 8 * (u64)offset;
-  if (row.rule == UNWIND_FRAME_POINTER) {
-    if (start == 0) {
-      return walk_cut(w, 0);
-    }
-    if ((start & 7) != 0 || start < sp) {
-      return walk_cut(w, STAT_cut_frame_pointer);
-    }
-  } else if (cfa < sp || (cfa == sp && !w->exact)) { /* a leaf need not have a frame */
+  if (cfa < sp || (cfa == sp && !w->exact)) { /* a leaf need not have a frame */
     return walk_cut(w, STAT_cut_no_progress);
   }
+  w->known |= 1u << REG_SP;
   return walk_leave(w, row, cfa);
 }
 
@@ -155,7 +202,8 @@ WALK_PART int walk_run(void) {
     } else {
       return WALK_RARE;
     }
-    if (cfa <= w->regs[REG_SP] || row.lr == UNWIND_SAME || (row.flags & UNWIND_PAIR) != 0) {
+    if ((w->known >> REG_SP & 1) == 0 || cfa <= w->regs[REG_SP] || row.lr == UNWIND_SAME ||
+        (row.flags & UNWIND_PAIR) != 0) {
       return WALK_RARE;
     }
     walk_take_this(w);
