@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "base/unique_fd.h"
+#include "symbolize/mapping_symbol.h"
 
 namespace stoker::symbolize {
 namespace {
@@ -96,7 +97,9 @@ Result<KernelSymbols> KernelSymbols::read(const std::string& path) {
 }
 
 void KernelSymbols::add(const Line& line) {
-  if (line.address < kKernelHalf || entries_.size() >= kMostSymbols || text_.size() >= kMostText) {
+  // On arm64 the list has the mapping symbols of modules.
+  if (line.address < kKernelHalf || is_mapping_symbol(line.name) || entries_.size() >= kMostSymbols ||
+      text_.size() >= kMostText) {
     return;
   }
   if (is_code(line.type)) {

@@ -58,6 +58,16 @@ TEST_F(Kernel, AliasWithFewestUnderscoresIsShown) {
   EXPECT_EQ(symbols->find(0xffffffff81000000).name, "ksys_read");
 }
 
+TEST_F(Kernel, MappingSymbolsNameNothing) {
+  const auto symbols =
+      KernelSymbols::read(write("ffff800008c40000 t fuse_readlink\t[fuse]\nffff800008c40000 t $x\t[fuse]\n"
+                                "ffff800008c40100 t $x.17\t[fuse]\nffff800008c40200 d $d\t[fuse]\n"));
+  ASSERT_TRUE(symbols);
+  EXPECT_EQ(symbols->find(0xffff800008c40008).name, "fuse_readlink");
+  EXPECT_EQ(symbols->find(0xffff800008c40108).name, "fuse_readlink");
+  EXPECT_EQ(symbols->find(0xffff800008c40208).name, "fuse_readlink");
+}
+
 TEST_F(Kernel, LinesThatAreNoSymbolsAreSkipped) {
   const auto symbols = KernelSymbols::read(
       write("\nnonsense\nffffffff81000000\nffffffff81000000 T\nffffffff81000000 T \n" +
