@@ -83,6 +83,7 @@ void ProcessMaps::write(pid_t pid, Written& written) {
     return;
   }
   written.waits = false;
+  ++generation_;
   std::vector<discovery::Mapping> mappings;
   mappings.reserve(process.mappings.size());
   process.mappings.for_each([&](const discovery::Mapping& mapping) {
@@ -165,6 +166,7 @@ void ProcessMaps::put(pid_t pid, std::uint32_t number, std::uint64_t address_spa
   const map_block_key key{static_cast<std::uint32_t>(pid), number};
   map_block block{};
   block.address_space = address_space;
+  block.generation = generation_;
   map_block_set(&block, entries.data(), static_cast<std::uint32_t>(entries.size()));
   ::bpf_map_update_elem(map_, &key, &block, BPF_ANY);
 }

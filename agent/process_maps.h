@@ -55,6 +55,7 @@ class ProcessMaps : public discovery::MappingObserver {
   TableStore& tables_;
   std::unordered_map<pid_t, Written> written_;
   std::set<pid_t> dirty_;
+  std::uint32_t generation_ = 0;  // of the last write
 };
 
 }  // namespace stoker::agent

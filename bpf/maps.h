@@ -92,17 +92,19 @@ struct user_registers {
 };
 
 /* One sample being made. A perf event's program never interrupts itself on one CPU, so one per CPU is enough; not a
- * per-CPU map, whose values may have 32 KiB at the most. */
+ * per-CPU map, whose values may have 32 KiB at the most. What an ordinary sample touches lies on one page: each one more
+ * is found cold. */
 struct scratch {
-  struct sample_record record;
-  u64 frames[COPY_SLOTS];
+  struct walk walk;
   struct user_registers registers;
   u32 unknown_process;
-  struct walk walk;
-};
+  struct sample_record record; /* sent with the frames behind it */
+  u64 frames[COPY_SLOTS];
+} __attribute__((aligned(4096)));
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(map_flags, BPF_F_MMAPABLE); /* for its values to begin on a page */
   __type(key, u32);
   __type(value, struct scratch);
   __uint(max_entries, 1); /* set by the loader: possible CPUs */
@@ -126,7 +128,7 @@ ALWAYS_INLINE u64 mix(u64 hash, u64 value) {
 
 /* Behind the kernel frames, and into the hash. */
 static inline void walk_take(struct walk *w, u64 frame) {
-  struct scratch *scratch = (struct scratch *)((char *)w - __builtin_offsetof(struct scratch, walk));
+  struct scratch *scratch = (struct scratch *)w; /* its first member */
   scratch->frames[frame_slot(scratch->record.kernel_frames + w->taken)] = frame;
   scratch->record.stack_hash = mix(scratch->record.stack_hash, frame);
 }

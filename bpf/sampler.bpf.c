@@ -51,7 +51,7 @@ ALWAYS_INLINE void emit(struct scratch *scratch, u32 user_bytes) {
   u64 wakeup = scratch->unknown_process || bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >= config.wakeup_bytes
                    ? BPF_RB_FORCE_WAKEUP
                    : BPF_RB_NO_WAKEUP;
-  if (bpf_ringbuf_output(&ring, scratch, size, wakeup) != 0) {
+  if (bpf_ringbuf_output(&ring, record, size, wakeup) != 0) {
     count_lost(record->flags & SAMPLE_UNDECIDED, STAT_ring_full);
     return;
   }
@@ -92,7 +92,6 @@ int sample_cpu(struct bpf_perf_event_data *ctx) {
 
   struct sample_record *record = &scratch->record;
   record->time_ns = now;
-  record->cgroup_id = bpf_get_current_cgroup_id();
   record->pid = ids.pid;
   record->tid = ids.tid;
   record->cpu = bpf_get_smp_processor_id();

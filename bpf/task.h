@@ -57,10 +57,16 @@ ALWAYS_INLINE struct task_ids current_ids(struct task_struct *task, u64 pid_tgid
   return task_ids(task);
 }
 
+/* A field of the task that runs: a load, where the kernel has a typed pointer to it (5.11), else a helper call more. */
+#define CURRENT_READ(task, field)                                              \
+  (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf) \
+       ? ((struct task_struct *)bpf_get_current_task_btf())->field             \
+       : BPF_CORE_READ(task, field))
+
 /* What tells one image of a process from the next: 0 for a task of the kernel's own. */
 ALWAYS_INLINE u64 address_space_of(struct task_struct *task) {
-  u64 mm = (u64)BPF_CORE_READ(task, mm);
-  return mm != 0 && (BPF_CORE_READ(task, flags) & PF_KTHREAD) != 0 ? 0 : mm; /* it may borrow one */
+  u64 mm = (u64)CURRENT_READ(task, mm);
+  return mm != 0 && (CURRENT_READ(task, flags) & PF_KTHREAD) != 0 ? 0 : mm; /* it may borrow one */
 }
 
 #endif

@@ -3,7 +3,7 @@
 #ifndef STOKER_BPF_USER_REGISTERS_H
 #define STOKER_BPF_USER_REGISTERS_H
 
-#include "maps.h"
+#include "task.h"
 
 /* Where the kernel saves them when bpf_task_pt_regs is not there (before 5.15): at the end of a stack of THREAD_SIZE. */
 #define KERNEL_STACK_SIZE (16 << 10) /* more only under KASAN, and on aarch64 with pages of 64 KiB */
@@ -49,7 +49,7 @@ ALWAYS_INLINE void copy_registers(struct user_registers *out, const struct bpf_u
 
 /* Of user space, as of the task's last switch: a thread sets it once, when it starts. */
 ALWAYS_INLINE u64 thread_pointer(struct task_struct *task) {
-  return BPF_CORE_READ(task, thread.fsbase);
+  return CURRENT_READ(task, thread.fsbase);
 }
 
 #endif

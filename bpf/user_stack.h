@@ -51,7 +51,7 @@ ALWAYS_INLINE u32 take_user_stack(struct scratch *scratch, struct bpf_perf_event
   int result = WALK_PENDING;
   const struct map_block *root = walk_map_block(record->pid, 0);
   if (root && root->address_space == record->address_space) {
-    result = walk_stack(w, record->pid, regs->values, thread_pointer(task));
+    result = walk_stack(w, record->pid, root->generation, regs->values, thread_pointer(task));
   } else {
     scratch->unknown_process = 1;
   }

@@ -62,6 +62,7 @@ enum {
 
 /* Present in BTF where the helper is: bpf_core_enum_value_exists asks. */
 enum bpf_func_id {
+  BPF_FUNC_get_current_task_btf = 158,
   BPF_FUNC_task_pt_regs = 175,
 };
 

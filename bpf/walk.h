@@ -32,21 +32,26 @@ static void walk_take(struct walk *w, u64 frame);
 #include "walk_x86.h"
 #endif
 
-/* The whole stack, from registers by DWARF number (REG_COUNT, then pc) and the thread pointer. WALK_PENDING: the frames taken so far are not to be
- * used; else w->end tells how it ended. */
-WALK_INLINE int walk_stack(struct walk *w, u32 pid, const u64 *registers, u64 thread_pointer) {
+/* The whole stack, from registers by DWARF number (REG_COUNT, then pc) and the thread pointer. generation: of the process's
+ * mappings (map_block); those that the CPU's last walk found are tried first while it is the same. WALK_PENDING: the
+ * frames taken so far are not to be used; else w->end tells how it ended. */
+WALK_INLINE int walk_stack(struct walk *w, u32 pid, u32 generation, const u64 *registers,
+                           u64 thread_pointer) {
+  if (w->pid != pid || w->generation != generation) {
+    w->pid = pid;
+    w->generation = generation;
+    w->mapping.start = w->mapping.end = 0;
+    w->other.start = w->other.end = 0;
+  }
   w->thread_pointer = thread_pointer;
   for (u32 i = 0; i < REG_COUNT; i++) {
     w->regs[i] = registers[i];
   }
   w->pc = registers[REG_COUNT];
   w->known = ~0u;
-  w->pid = pid;
   w->exact = 1;
   w->taken = 0;
   w->saved_count = 0;
-  w->mapping.start = 0;
-  w->mapping.end = 0;
   w->window_size = 0;
   /* A plain loop: its body is calls of functions that the verifier looks at by themselves, so the rounds cost it little,
    * on every kernel. bpf_loop would want a callback, which kernels before 5.13 refuse to see at all. */

@@ -28,10 +28,8 @@ WALK_PART int walk_row(void) {
     return WALK_ENDS;
   }
   u64 address = w->exact ? w->pc : w->pc - 1;
-  if (address < w->mapping.start || address >= w->mapping.end) {
-    if (walk_find_mapping(address) != 0) {
-      return WALK_PENDING; /* mapped a moment ago, or nowhere: user space can tell */
-    }
+  if (!walk_maps(&w->mapping, address) && walk_find_mapping(address) != 0) {
+    return WALK_PENDING; /* mapped a moment ago, or nowhere: user space can tell */
   }
   switch (w->mapping.kind) {
     case MAP_TABLE:
@@ -50,7 +48,7 @@ WALK_PART int walk_row(void) {
 /* The row in force at pc where a table tells it and another frame may be taken; else UNWIND_NONE: walk_step() is to look. */
 WALK_INLINE u64 walk_common_row(struct walk *w) {
   u64 address = w->exact ? w->pc : w->pc - 1;
-  if ((address < w->mapping.start || address >= w->mapping.end) && walk_find_mapping(address) != 0) {
+  if (!walk_maps(&w->mapping, address) && walk_find_mapping(address) != 0) {
     return 0;
   }
   if (w->mapping.kind != MAP_TABLE || w->taken >= MAX_USER_FRAMES) {

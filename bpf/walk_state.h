@@ -51,14 +51,15 @@ struct walk {
   u64 window_start;
   u32 window_size;
   u32 pid;
+  u32 generation; /* of the process's mappings: the two below hold for this pid and generation */
+  u32 end;
   struct map_entry mapping; /* of the frame before */
   u64 regs[REG_COUNT];
   u64 row; /* struct unwind_row in force, as one word */
   u64 cfa;
-  u64 thread_pointer; /* x86-64: the base of fs */
-  u64 value;          /* what walk_find_saved() found */
-  u32 end;
-  u32 reserved;
+  u64 thread_pointer;     /* x86-64: the base of fs */
+  u64 value;              /* what walk_find_saved() found */
+  struct map_entry other; /* the one before that: calls go back and forth between two files */
   struct walk_saved saved[WALK_SAVED];
   u8 code[LEAF_CODE_ROOM];
   u8 window[WINDOW_SIZE];
@@ -119,11 +120,21 @@ WALK_INLINE int walk_word(struct walk *w, u64 address, u64 *value) {
   return 0;
 }
 
+WALK_INLINE int walk_maps(const struct map_entry *mapping, u64 address) {
+  return address >= mapping->start && address < mapping->end;
+}
+
 /* Puts the mapping that holds address into w->mapping. */
 WALK_PART int walk_find_mapping(u64 address) {
   struct walk *w = walk_state();
   if (!w) {
     return -1;
+  }
+  struct map_entry before = w->mapping;
+  if (walk_maps(&w->other, address)) {
+    w->mapping = w->other;
+    w->other = before;
+    return 0;
   }
   u32 number = 0;
   for (u32 level = 0; level < MAP_BLOCK_LEVELS; level++) {
@@ -137,6 +148,7 @@ WALK_PART int walk_find_mapping(u64 address) {
     }
     if (entry->kind != MAP_INDEX) {
       w->mapping = *entry;
+      w->other = before;
       return 0;
     }
     number = entry->first_chunk;

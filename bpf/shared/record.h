@@ -27,7 +27,6 @@ enum sample_flags {
 struct sample_record {
   u64 time_ns;       /* CLOCK_MONOTONIC */
   u64 stack_hash;    /* over pid, user_end and all frames; never 0 */
-  u64 cgroup_id;     /* of the v2 hierarchy */
   u64 address_space; /* the process's mm: changes at exec; 0 for kernel tasks */
   u32 pid;           /* thread group, in the agent's PID namespace; 0 if it has no number there */
   u32 tid;
@@ -39,7 +38,7 @@ struct sample_record {
   u8 reserved[6];
   char comm[COMM_SIZE]; /* of the thread */
 };
-STOKER_ASSERT(sizeof(struct sample_record) == 72, "sample_record has no padding");
+STOKER_ASSERT(sizeof(struct sample_record) == 64, "sample_record has no padding");
 
 /* By DWARF number, pc last. x86-64: rax rdx rcx rbx rsi rdi rbp rsp r8-r15 rip (psABI figure 3.36). aarch64: x0-x30 sp
  * pc (AADWARF64 §4.1). */

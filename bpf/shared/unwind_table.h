@@ -216,12 +216,12 @@ static inline u64 unwind_less(u64 a, u64 b) {
 
 /* Index in rows[] of the row in force at an address whose low 16 bits are given, among rows [low, low + count); low +
  * count <= UNWIND_BLOCK_ROWS, count >= 1. Halves the rows that are left until one is; with one left a step changes
- * nothing, so both numbers of steps serve any smaller count. The masks change nothing either; they show the verifier
+ * nothing, so each number of steps serves any smaller count. The masks change nothing either; they show the verifier
  * that no read leaves the block. */
 static inline u32 unwind_find_row(const struct unwind_row *rows, u32 low, u32 count, u16 address) {
   u64 at = low;
   u64 left = count;
-  u32 steps = count <= 32 ? 5 : UNWIND_BLOCK_BITS;
+  u32 steps = count <= 32 ? 5 : count <= 128 ? 7 : UNWIND_BLOCK_BITS;
   for (u32 step = 0; step < UNWIND_BLOCK_BITS; step++) {
     if (step >= steps) {
       break;

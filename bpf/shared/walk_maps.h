@@ -50,7 +50,7 @@ struct map_block_key {
 struct map_block {
   u64 address_space; /* root block: the mm it describes; another one means that the process has called exec since */
   u32 count;
-  u32 reserved;
+  u32 generation; /* root block: another one, of any process, for each time that it is written */
   u64 starts[MAP_BLOCK_ENTRIES]; /* of the entries, close together for the search */
   struct map_entry entries[MAP_BLOCK_ENTRIES];
 };

@@ -43,7 +43,7 @@ void HOST_WALK(const struct HostWalkSource* source, const u64* registers, u64 th
   source_at_hand = source;
   out_at_hand = out;
   walk_at_hand = &walk;
-  out->pending = walk_stack(&walk, 1, registers, thread_pointer) == WALK_PENDING;
+  out->pending = walk_stack(&walk, 1, 0, registers, thread_pointer) == WALK_PENDING;
   out->count = walk.taken;
   out->end = walk.end;
   source_at_hand = 0;
