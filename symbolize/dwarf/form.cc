@@ -97,18 +97,6 @@ FormValue read_form(ByteReader& reader, FormCode form, std::int64_t implicit, La
     case Skip::kText:
       value.text = reader.cstr();
       break;
-    case Skip::kBlock1:
-      reader.skip(reader.u8());
-      break;
-    case Skip::kBlock2:
-      reader.skip(reader.u16());
-      break;
-    case Skip::kBlock4:
-      reader.skip(reader.u32());
-      break;
-    case Skip::kBlockUleb:
-      reader.skip(reader.uleb());
-      break;
     case Skip::kIndirect: {
       // The form stands before the value; one that is indirect again, or has its value in the abbreviation, is
       // nothing a producer writes.
@@ -119,8 +107,12 @@ FormValue read_form(ByteReader& reader, FormCode form, std::int64_t implicit, La
       }
       return read_form(reader, actual, 0, layout);
     }
+    case Skip::kBlock1:
+    case Skip::kBlock2:
+    case Skip::kBlock4:
+    case Skip::kBlockUleb:
     case Skip::kUnknown:
-      reader.fail();
+      skip_value(reader, size.skip, size.bytes, layout);
       break;
   }
   return value;

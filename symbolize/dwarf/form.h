@@ -48,6 +48,42 @@ struct FormSize {
 };
 FormSize form_size(FormCode form, Layout layout);
 
+// Steps over a value. bytes: for Skip::kFixed, of one value or a run of them.
+inline void skip_value(ByteReader& reader, Skip skip, std::uint32_t bytes, Layout layout) {
+  switch (skip) {
+    case Skip::kFixed:
+      reader.skip(bytes);
+      break;
+    case Skip::kUleb:
+      reader.uleb();
+      break;
+    case Skip::kSleb:
+      reader.sleb();
+      break;
+    case Skip::kText:
+      reader.cstr();
+      break;
+    case Skip::kBlock1:
+      reader.skip(reader.u8());
+      break;
+    case Skip::kBlock2:
+      reader.skip(reader.u16());
+      break;
+    case Skip::kBlock4:
+      reader.skip(reader.u32());
+      break;
+    case Skip::kBlockUleb:
+      reader.skip(reader.uleb());
+      break;
+    case Skip::kIndirect:
+      read_form(reader, FormCode::kIndirect, 0, layout);
+      break;
+    case Skip::kUnknown:
+      reader.fail();
+      break;
+  }
+}
+
 bool is_address_form(FormCode form);
 
 }  // namespace stoker::symbolize::dwarf

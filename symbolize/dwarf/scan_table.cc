@@ -118,38 +118,7 @@ void ScanTable::run(const ScanPlan& plan, ByteReader& reader, Found& found) cons
       }
       continue;
     }
-    switch (step->skip) {
-      case Skip::kFixed:
-        reader.skip(step->bytes);
-        break;
-      case Skip::kUleb:
-        reader.uleb();
-        break;
-      case Skip::kSleb:
-        reader.sleb();
-        break;
-      case Skip::kText:
-        reader.cstr();
-        break;
-      case Skip::kBlock1:
-        reader.skip(reader.u8());
-        break;
-      case Skip::kBlock2:
-        reader.skip(reader.u16());
-        break;
-      case Skip::kBlock4:
-        reader.skip(reader.u32());
-        break;
-      case Skip::kBlockUleb:
-        reader.skip(reader.uleb());
-        break;
-      case Skip::kIndirect:
-        read_form(reader, FormCode::kIndirect, 0, layout_);
-        break;
-      case Skip::kUnknown:
-        reader.fail();
-        break;
-    }
+    skip_value(reader, step->skip, step->bytes, layout_);
   }
 }
 
