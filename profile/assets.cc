@@ -5,30 +5,26 @@
 #pragma clang diagnostic ignored "-Wc23-extensions"
 
 namespace stoker::profile::assets {
-namespace {
-
-constexpr char kFlameCss[] = {
-#embed "assets/flame.css"
-};
-constexpr char kFlameModelJs[] = {
-#embed "assets/flame_model.js"
-};
-constexpr char kFlameJs[] = {
-#embed "assets/flame.js"
-};
-
-}  // namespace
 
 std::string_view flame_css() {
-  return {kFlameCss, sizeof(kFlameCss)};
+  static constexpr char kText[] = {
+#embed "assets/flame.css"
+  };
+  return {kText, sizeof kText};
 }
 
 std::string_view flame_model_js() {
-  return {kFlameModelJs, sizeof(kFlameModelJs)};
+  static constexpr char kText[] = {
+#embed "assets/flame_model.js"
+  };
+  return {kText, sizeof kText};
 }
 
 std::string_view flame_js() {
-  return {kFlameJs, sizeof(kFlameJs)};
+  static constexpr char kText[] = {
+#embed "assets/flame.js"
+  };
+  return {kText, sizeof kText};
 }
 
 }  // namespace stoker::profile::assets

@@ -67,14 +67,4 @@ void Copier::sample(const Sample& sample, std::span<const std::int64_t> values) 
   to_.add_sample(stack(sample.stack), labels(sample.labels), values);
 }
 
-void copy_facts(const Profile& from, Profile& to) {
-  to.sample_types = from.sample_types;
-  to.period_type = from.period_type;
-  to.period = from.period;
-  to.time = from.time;
-  to.duration = from.duration;
-  to.default_sample_type = from.default_sample_type;
-  to.comments = from.comments;
-}
-
 }  // namespace stoker::profile

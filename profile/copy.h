@@ -35,7 +35,4 @@ class Copier {
   std::vector<LabelSetId> label_sets_;
 };
 
-// Sample types, period, time, duration, default type and comments: all but the samples.
-void copy_facts(const Profile& from, Profile& to);
-
 }  // namespace stoker::profile

@@ -138,6 +138,16 @@ std::size_t Profile::default_value_index() const {
   return sample_types.empty() ? 0 : sample_types.size() - 1;
 }
 
+void copy_facts(const Profile& from, Profile& to) {
+  to.sample_types = from.sample_types;
+  to.period_type = from.period_type;
+  to.period = from.period;
+  to.time = from.time;
+  to.duration = from.duration;
+  to.default_sample_type = from.default_sample_type;
+  to.comments = from.comments;
+}
+
 std::string frame_name(const Profile& profile, const Location& location, std::size_t line_index) {
   if (line_index < location.lines.size()) {
     const FunctionId id = location.lines[line_index].function;

@@ -128,6 +128,9 @@ class Profile {
   SampleIndex sample_index_;
 };
 
+// Sample types, period, time, duration, default type and comments: all but the samples.
+void copy_facts(const Profile& from, Profile& to);
+
 // The name to show for one line of a location, or for a location without lines: "libc.so.6+0x4f3c1" from its
 // mapping and ELF address, "[unknown]" without a mapping.
 std::string frame_name(const Profile& profile, const Location& location, std::size_t line_index);

@@ -31,7 +31,7 @@ class Finisher {
       : from_(from), files_(files), symbolizer_(symbolizer) {}
 
   FinishedProfile run() {
-    copy_facts();
+    copy_facts(from_, out_.profile);
     for (const Mapping& mapping : from_.mappings().values()) {
       mappings_.push_back(out_.profile.add_mapping(without_flags(mapping)));
     }
@@ -55,17 +55,6 @@ class Finisher {
   }
 
  private:
-  void copy_facts() {
-    profile::Profile& to = out_.profile;
-    to.sample_types = from_.sample_types;
-    to.period_type = from_.period_type;
-    to.period = from_.period;
-    to.time = from_.time;
-    to.duration = from_.duration;
-    to.default_sample_type = from_.default_sample_type;
-    to.comments = from_.comments;
-  }
-
   // What a mapping's locations hold changes here, so that its flags are for whoever writes the profile to find out.
   static Mapping without_flags(Mapping mapping) {
     mapping.has_functions = false;

@@ -4,30 +4,26 @@
 #pragma clang diagnostic ignored "-Wc23-extensions"
 
 namespace stoker::web::assets {
-namespace {
-
-constexpr char kLiveHtml[] = {
-#embed "assets/live.html"
-};
-constexpr char kLiveCss[] = {
-#embed "assets/live.css"
-};
-constexpr char kLiveJs[] = {
-#embed "assets/live.js"
-};
-
-}  // namespace
 
 std::string_view live_html() {
-  return {kLiveHtml, sizeof(kLiveHtml)};
+  static constexpr char kText[] = {
+#embed "assets/live.html"
+  };
+  return {kText, sizeof kText};
 }
 
 std::string_view live_css() {
-  return {kLiveCss, sizeof(kLiveCss)};
+  static constexpr char kText[] = {
+#embed "assets/live.css"
+  };
+  return {kText, sizeof kText};
 }
 
 std::string_view live_js() {
-  return {kLiveJs, sizeof(kLiveJs)};
+  static constexpr char kText[] = {
+#embed "assets/live.js"
+  };
+  return {kText, sizeof kText};
 }
 
 }  // namespace stoker::web::assets
