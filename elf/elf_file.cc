@@ -117,6 +117,9 @@ Result<> ElfFile::read_headers() {
 
   if (program_size == sizeof(Elf64_Phdr) && program_count <= kMostHeaders) {
     ByteReader headers(slice(bytes_, program_offset, program_count * sizeof(Elf64_Phdr)));
+    if (headers.remaining() == 0 && program_count != 0) {
+      note_damage("its program headers lie outside the file");
+    }
     while (headers.remaining() >= sizeof(Elf64_Phdr)) {
       program_headers_.push_back(read_program_header(headers));
       const ProgramHeader& header = program_headers_.back();
@@ -127,10 +130,16 @@ Result<> ElfFile::read_headers() {
   }
 
   // A file cut short behind its program headers still maps and runs: sections are then absent, not an error.
-  if (section_size != sizeof(Elf64_Shdr) || section_count > kMostHeaders) {
+  if (section_offset == 0) {
     return {};
   }
-  ByteReader headers(slice(bytes_, section_offset, section_count * sizeof(Elf64_Shdr)));
+  ByteReader headers;
+  if (section_size == sizeof(Elf64_Shdr) && section_count <= kMostHeaders) {
+    headers = ByteReader(slice(bytes_, section_offset, section_count * sizeof(Elf64_Shdr)));
+  }
+  if (headers.remaining() == 0 && section_count != 0) {
+    note_damage("its section headers lie outside the file");
+  }
   std::vector<std::uint32_t> name_offsets;
   while (headers.remaining() >= sizeof(Elf64_Shdr)) {
     sections_.push_back(read_section(headers, name_offset));
@@ -142,7 +151,22 @@ Result<> ElfFile::read_headers() {
       sections_[i].name = name_at(names, name_offsets[i]);
     }
   }
+  for (const Section& section : sections_) {
+    if (is_outside(section)) {
+      note_damage("its section " + std::string(section.name) + " lies outside the file");
+    }
+  }
   return {};
+}
+
+void ElfFile::note_damage(std::string why) {
+  if (!damage_) {
+    damage_ = Error{"cannot read all of ELF file " + name_, std::move(why), {}, 0};
+  }
+}
+
+bool ElfFile::is_outside(const Section& section) const {
+  return section.type != SHT_NULL && section.type != SHT_NOBITS && section.size != 0 && raw(section).empty();
 }
 
 const Section* ElfFile::find_section(std::string_view name) const {
@@ -168,27 +192,27 @@ ByteView ElfFile::raw(const ProgramHeader& header) const {
   return slice(bytes_, header.offset.value, header.file_size);
 }
 
-Result<SectionBytes> ElfFile::contents(const Section& section) const {
+Result<SectionBytes> ElfFile::contents(const Section& section, std::uint64_t limit) const {
   const ByteView stored = raw(section);
   const std::string what = "cannot read section " + std::string(section.name) + " of " + name_;
   if ((section.flags & SHF_COMPRESSED) != 0) {
-    return inflate_chdr(stored, kInflatedLimit, what);
+    return inflate_chdr(stored, limit, what);
   }
   if (section.name.starts_with(".zdebug_")) {
-    return inflate_zdebug(stored, kInflatedLimit, what);
+    return inflate_zdebug(stored, limit, what);
   }
-  if (stored.empty() && section.size != 0 && section.type != SHT_NOBITS) {
+  if (is_outside(section)) {
     return make_error(what, "it lies outside the file");
   }
   return SectionBytes(stored);
 }
 
-Result<SectionBytes> ElfFile::contents(std::string_view name) const {
+Result<SectionBytes> ElfFile::contents(std::string_view name, std::uint64_t limit) const {
   const Section* section = find_section(name);
   if (section == nullptr && name.starts_with(".debug_")) {
     section = find_section(".z" + std::string(name.substr(1)));
   }
-  return section == nullptr ? SectionBytes{} : contents(*section);
+  return section == nullptr ? SectionBytes{} : contents(*section, limit);
 }
 
 ByteView find_note(ByteView notes, std::string_view owner, std::uint32_t type, std::uint64_t alignment) {

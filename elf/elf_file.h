@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,10 +60,6 @@ class SectionBytes {
 // so.
 class ElfFile {
  public:
-  // Inflated debug sections may be no larger than this (a compressed section's size is the file author's
-  // word).
-  static constexpr std::uint64_t kInflatedLimit = std::uint64_t{2} << 30;
-
   // The bytes must outlive the result. name is for messages.
   static Result<ElfFile> parse(ByteView bytes, std::string name);
   // Maps the file and keeps it mapped.
@@ -80,6 +77,10 @@ class ElfFile {
   const std::vector<ProgramHeader>& program_headers() const { return program_headers_; }
   const std::vector<Segment>& executable_segments() const { return executable_segments_; }
 
+  // What of the file is missing, as of one that was cut short: the first of its headers, or of what they point to, that
+  // lies outside of it. What is missing reads as absent.
+  const std::optional<Error>& damage() const { return damage_; }
+
   const Section* find_section(std::string_view name) const;
   const Section* find_section_by_type(std::uint32_t type) const;
   const ProgramHeader* find_program_header(std::uint32_t type) const;
@@ -89,11 +90,11 @@ class ElfFile {
   ByteView raw(const ProgramHeader& header) const;
 
   // The section's contents, inflated where it is compressed: SHF_COMPRESSED (gABI, zlib and zstd) and
-  // .zdebug_*
-  // ("ZLIB", 64-bit big-endian size, zlib stream). An error for a bad stream or one past kInflatedLimit.
-  Result<SectionBytes> contents(const Section& section) const;
+  // .zdebug_* ("ZLIB", 64-bit big-endian size, zlib stream). An error for a bad stream or one of more than limit
+  // bytes: what a compressed section grows to is the file author's word.
+  Result<SectionBytes> contents(const Section& section, std::uint64_t limit) const;
   // The same by name, a .debug_X being found as .zdebug_X too; empty bytes when there is no such section.
-  Result<SectionBytes> contents(std::string_view name) const;
+  Result<SectionBytes> contents(std::string_view name, std::uint64_t limit) const;
 
   // Bytes of a note's descriptor (SHT_NOTE sections and PT_NOTE segments); empty when absent.
   ByteView note(std::string_view owner, std::uint32_t type) const;
@@ -111,6 +112,8 @@ class ElfFile {
  private:
   ElfFile() = default;
   Result<> read_headers();
+  void note_damage(std::string why);
+  bool is_outside(const Section& section) const;
 
   std::string name_;
   MappedFile mapping_;
@@ -121,6 +124,7 @@ class ElfFile {
   std::vector<Section> sections_;
   std::vector<ProgramHeader> program_headers_;
   std::vector<Segment> executable_segments_;
+  std::optional<Error> damage_;
 };
 
 // The bytes of one note in a run of notes (ELF gABI, "Note Section"); alignment 4, or 8 as the header has it.

@@ -1,6 +1,7 @@
 // Says each thing once: a bad file is named in the log one time, however often its symbols are asked for.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <unordered_set>
 
@@ -17,6 +18,11 @@ class Complaints {
     constexpr std::size_t kMost = 4096;
     if (said_.size() < kMost && said_.insert(error.message()).second) {
       log::warning("{}", error.message());
+    }
+  }
+  void once(const std::optional<Error>& error) {
+    if (error) {
+      once(*error);
     }
   }
 

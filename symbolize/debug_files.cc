@@ -31,11 +31,11 @@ struct DebugLink {
 
 // .gnu_debuglink: a file name, NUL, padding to 4, CRC-32.
 std::optional<DebugLink> debug_link(const elf::ElfFile& file) {
-  const auto section = file.contents(".gnu_debuglink");
-  if (!section || section->bytes().empty()) {
+  const elf::Section* section = file.find_section(".gnu_debuglink");
+  if (section == nullptr) {
     return std::nullopt;
   }
-  ByteReader reader(section->bytes());
+  ByteReader reader(file.raw(*section));
   DebugLink link;
   link.name = reader.cstr();
   reader.seek((reader.position() + 3) & ~std::size_t{3});
@@ -90,6 +90,7 @@ ElfPtr DebugFileFinder::open(const elf::Binary& binary, const std::string& path)
     if (mapping) {
       auto file = elf::ElfFile::from(*std::move(mapping), root + path);
       if (file) {
+        complaints_.once(file->damage());
         return std::make_shared<const elf::ElfFile>(*std::move(file));
       }
       complaints_.once(file.error());
@@ -176,11 +177,11 @@ ElfPtr DebugFileFinder::find_debug(const elf::Binary& binary, std::string& path)
 
 ElfPtr DebugFileFinder::find_supplementary(const elf::Binary& binary, const elf::ElfFile& holder,
                                            const std::string& holder_path) const {
-  const auto section = holder.contents(".gnu_debugaltlink");
-  if (!section || section->bytes().empty()) {
+  const elf::Section* section = holder.find_section(".gnu_debugaltlink");
+  if (section == nullptr) {
     return nullptr;
   }
-  ByteReader reader(section->bytes());
+  ByteReader reader(holder.raw(*section));
   const std::string name(reader.cstr());
   const std::string build_id = elf::to_hex(reader.take(reader.remaining()));
   if (!reader.ok() || name.empty() || build_id.empty()) {

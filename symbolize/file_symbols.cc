@@ -31,7 +31,7 @@ FileSymbols::FileSymbols(elf::BinaryPtr binary, const Options& options, const De
   open_debug_files();
   build_index();
   plt_.emplace(binary_->elf);
-  go_ = GoPclntab::open(binary_->elf);
+  open_go();
   if (options_.lines) {
     open_dwarf();
   }
@@ -42,6 +42,7 @@ FileSymbols::~FileSymbols() = default;
 
 void FileSymbols::open_debug_files() {
   const elf::ElfFile& main = *binary_->elf;
+  complaints_.once(main.damage());
   const bool has_symbols = main.find_section_by_type(SHT_SYMTAB) != nullptr;
   if ((options_.lines && !has_debug_info(main)) || !has_symbols) {
     files_.debug = finder_.find_debug(*binary_, files_.debug_path);
@@ -52,6 +53,14 @@ void FileSymbols::open_debug_files() {
     } else {
       complaints_.once(mini.error());
     }
+  }
+}
+
+void FileSymbols::open_go() {
+  go_ = GoPclntab::open(binary_->elf);
+  if (!go_ && binary_->elf->find_section(".gopclntab") != nullptr) {
+    complaints_.once(
+        {"no lines for " + binary_->path, "its .gopclntab is of a layout that is not known", {}, 0});
   }
 }
 
@@ -75,27 +84,54 @@ void FileSymbols::open_dwarf() {
   if (!has_debug_info(*inputs.debug)) {
     return;
   }
-  if (const std::uint64_t bytes = dwarf::inflated_bytes(*inputs.debug); bytes > options_.memory_budget) {
-    complaints_.once({"no lines for " + binary_->path,
-                      fmt::format("its compressed debug data needs {} MiB of the {} MiB for symbols",
-                                  bytes >> 20, options_.memory_budget >> 20),
-                      "raise symbols.memory_budget or decompress it (objcopy --decompress-debug-sections)",
-                      0});
+  if (auto fits = check_fits(*inputs.debug); !fits) {
+    complaints_.once(fits.error());
     return;
   }
   const std::string& path = separate ? files_.debug_path : binary_->path;
   files_.supplementary = finder_.find_supplementary(*binary_, *inputs.debug, path);
   files_.package = finder_.find_package(*binary_, files_.debug_path);
+  for (ElfPtr* const more : {&files_.supplementary, &files_.package}) {
+    if (auto fits = *more == nullptr ? Result<>{} : check_fits(**more); !fits) {
+      complaints_.once(fits.error());
+      more->reset();
+    }
+  }
   inputs.supplementary = files_.supplementary;
   inputs.package = files_.package;
   inputs.open_dwo = [this](std::string_view comp_dir, std::string_view name, std::uint64_t) {
-    return finder_.open_dwo(*binary_, comp_dir, name);
+    return open_dwo(comp_dir, name);
   };
+  inputs.complain = [this](const Error& error) { complaints_.once(error); };
   if (auto opened = dwarf::Dwarf::open(std::move(inputs))) {
     dwarf_ = *std::move(opened);
   } else {
     complaints_.once(opened.error());
   }
+}
+
+Result<ElfPtr> FileSymbols::open_dwo(std::string_view comp_dir, std::string_view name) {
+  auto file = finder_.open_dwo(*binary_, comp_dir, name);
+  if (!file) {
+    return file;
+  }
+  if (auto fits = check_fits(**file); !fits) {
+    complaints_.once(fits.error());
+    return std::unexpected(fits.error());
+  }
+  return file;
+}
+
+// Compressed debug data has to be inflated whole, and lies in memory as long as it is used.
+Result<> FileSymbols::check_fits(const elf::ElfFile& file) const {
+  const std::uint64_t bytes = dwarf::inflated_bytes(file);
+  if (bytes <= options_.memory_budget) {
+    return {};
+  }
+  return make_error("no lines for " + binary_->path,
+                    fmt::format("compressed debug data of {} needs {} MiB of the {} MiB for symbols",
+                                file.name(), bytes >> 20, options_.memory_budget >> 20),
+                    "raise symbols.memory_budget or decompress it (objcopy --decompress-debug-sections)");
 }
 
 SourceFrame FileSymbols::named(std::string_view system_name, Suffixes suffixes) const {

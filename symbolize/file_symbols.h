@@ -36,7 +36,10 @@ class FileSymbols {
 
  private:
   void open_debug_files();
+  void open_go();
   void open_dwarf();
+  Result<ElfPtr> open_dwo(std::string_view comp_dir, std::string_view name);
+  Result<> check_fits(const elf::ElfFile& file) const;
   void build_index();
   bool find_go(elf::ElfAddress address, std::vector<SourceFrame>& out);
   bool find_dwarf(elf::ElfAddress address, std::vector<SourceFrame>& out);

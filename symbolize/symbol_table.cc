@@ -6,22 +6,13 @@
 #include <cstring>
 #include <utility>
 
+#include "symbolize/mapping_symbol.h"
+
 namespace stoker::symbolize {
 namespace {
 
 // References to symbols have 30 bits (symbol_index.cc).
 constexpr std::uint64_t kMostSymbols = (1u << 30) - 1;
-
-bool is_mapping_symbol(std::string_view name) {
-  return name.size() >= 2 && name[0] == '$' && std::string_view("xdta").contains(name[1]) &&
-         (name.size() == 2 || name[2] == '.');
-}
-
-// Sections of a debug file are NOBITS where the main file has bytes; symbol tables are PROGBITS-like in both.
-elf::SectionBytes bytes_of(const elf::ElfFile& file, const elf::Section& section) {
-  auto bytes = file.contents(section);
-  return bytes ? *std::move(bytes) : elf::SectionBytes{};
-}
 
 }  // namespace
 
@@ -34,10 +25,10 @@ SymbolTable SymbolTable::read(std::shared_ptr<const elf::ElfFile> file, TableKin
   if (section == nullptr || section->link >= file->sections().size()) {
     return table;
   }
-  table.symbols_ = bytes_of(*file, *section);
-  table.names_ = bytes_of(*file, file->sections()[section->link]);
+  table.symbols_ = file->raw(*section);
+  table.names_ = file->raw(file->sections()[section->link]);
   table.count_ = static_cast<std::uint32_t>(
-      std::min<std::uint64_t>(table.symbols_.bytes().size() / sizeof(Elf64_Sym), kMostSymbols));
+      std::min<std::uint64_t>(table.symbols_.size() / sizeof(Elf64_Sym), kMostSymbols));
   if (kind == TableKind::kDynsym) {
     if (const elf::Section* versions = file->find_section_by_type(SHT_GNU_versym); versions != nullptr) {
       table.versions_ = file->raw(*versions);
@@ -51,7 +42,7 @@ SymbolTable SymbolTable::read(std::shared_ptr<const elf::ElfFile> file, TableKin
 }
 
 std::string_view SymbolTable::text_at(std::uint32_t offset) const {
-  const std::string_view names = as_text(names_.bytes());
+  const std::string_view names = as_text(names_);
   if (offset >= names.size()) {
     return {};
   }
@@ -64,7 +55,7 @@ std::string_view SymbolTable::name(std::uint32_t index) const {
     return {};
   }
   Elf64_Sym raw;
-  std::memcpy(&raw, symbols_.bytes().data() + std::size_t{index} * sizeof raw, sizeof raw);
+  std::memcpy(&raw, symbols_.data() + std::size_t{index} * sizeof raw, sizeof raw);
   return text_at(raw.st_name);
 }
 
@@ -73,7 +64,7 @@ bool SymbolTable::code_symbol(std::uint32_t index, Symbol& symbol) const {
     return false;
   }
   Elf64_Sym raw;
-  std::memcpy(&raw, symbols_.bytes().data() + std::size_t{index} * sizeof raw, sizeof raw);
+  std::memcpy(&raw, symbols_.data() + std::size_t{index} * sizeof raw, sizeof raw);
   const unsigned type = ELF64_ST_TYPE(raw.st_info);
   if (raw.st_shndx == SHN_UNDEF || raw.st_name == 0 ||
       (type != STT_FUNC && type != STT_GNU_IFUNC && type != STT_NOTYPE)) {

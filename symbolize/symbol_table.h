@@ -44,8 +44,8 @@ class SymbolTable {
   std::string_view text_at(std::uint32_t offset) const;
 
   std::shared_ptr<const elf::ElfFile> file_;
-  elf::SectionBytes symbols_;
-  elf::SectionBytes names_;
+  ByteView symbols_;
+  ByteView names_;
   ByteView versions_;
   std::vector<bool> code_sections_;
   std::uint64_t bias_ = 0;

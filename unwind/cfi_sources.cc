@@ -5,6 +5,9 @@
 namespace stoker::unwind {
 namespace {
 
+// Of an inflated .debug_frame. 40 MiB describe a browser.
+constexpr std::uint64_t kMostDebugFrame = 64 << 20;
+
 elf::ElfAddress address_of(const elf::ElfFile& file, std::string_view name) {
   const elf::Section* section = file.find_section(name);
   return section == nullptr ? elf::ElfAddress{} : section->address;
@@ -51,7 +54,7 @@ CfiSources find_cfi(const elf::ElfFile& file) {
   sources.eh_frame.text = address_of(file, ".text");
   sources.eh_frame.data = address_of(file, ".got");
 
-  if (auto contents = file.contents(".debug_frame")) {
+  if (auto contents = file.contents(".debug_frame", kMostDebugFrame)) {
     sources.debug_frame_bytes = *std::move(contents);
     sources.debug_frame.bytes = sources.debug_frame_bytes.bytes();
   }

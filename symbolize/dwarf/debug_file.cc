@@ -22,7 +22,13 @@ const std::vector<UnitHeader>& DebugFile::units() {
       reading.step();
       const auto header = read_unit_header(info, offset);
       if (!header) {
+        if (offset < info.size()) {
+          sections_.report("no unit header", offset, SectionId::kInfo);
+        }
         break;
+      }
+      if (!header->readable) {
+        sections_.report("a unit of an unknown kind", offset, SectionId::kInfo);
       }
       units_.push_back(*header);
       offset = header->end;
@@ -46,7 +52,11 @@ std::uint64_t DebugFile::abbreviation_budget() const {
 }
 
 std::optional<Unit> DebugFile::read_unit(const UnitHeader& header, std::uint64_t& budget) {
-  return Unit::read(header, unit_sections(), {}, nullptr, budget);
+  auto unit = Unit::read(header, unit_sections(), {}, nullptr, budget);
+  if (!unit) {
+    sections_.report("a bad unit", header.offset, SectionId::kInfo);
+  }
+  return unit;
 }
 
 const Unit* DebugFile::unit(std::size_t index) {

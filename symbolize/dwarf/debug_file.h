@@ -23,11 +23,11 @@ struct DieRef {
 class DebugFile {
  public:
   // supplementary: what DW_FORM_ref_sup and strp_sup point into; null if there is none. skeletons: the file with the
-  // skeleton units, for a .dwo or .dwp. Both outlive this.
+  // skeleton units, for a .dwo or .dwp. Both outlive this. complain is told once of what cannot be read.
   DebugFile(std::shared_ptr<const elf::ElfFile> file, bool split, DebugFile* supplementary,
-            DebugFile* skeletons)
+            DebugFile* skeletons, Complain complain = {})
       : file_(std::move(file)),
-        sections_(file_, split),
+        sections_(file_, split, std::move(complain)),
         supplementary_(supplementary),
         skeletons_(skeletons) {}
 

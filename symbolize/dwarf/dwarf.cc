@@ -34,8 +34,8 @@ struct Indexed {
 };
 
 std::unique_ptr<DebugFile> open_file(const std::shared_ptr<const elf::ElfFile>& file, bool split,
-                                     DebugFile* supplementary, DebugFile* skeletons) {
-  return file ? std::make_unique<DebugFile>(file, split, supplementary, skeletons) : nullptr;
+                                     DebugFile* skeletons, const Complain& complain) {
+  return file ? std::make_unique<DebugFile>(file, split, nullptr, skeletons, complain) : nullptr;
 }
 
 // Where a function starts: DW_AT_low_pc, or the first of its ranges, which is where compilers put the hot part. 0 when
@@ -60,9 +60,10 @@ class Dwarf::Impl {
  public:
   explicit Impl(Inputs inputs)
       : code_(*inputs.main),
-        supplementary_(open_file(inputs.supplementary, false, nullptr, nullptr)),
-        debug_(inputs.debug, false, supplementary_.get(), nullptr),
-        package_(open_file(inputs.package, true, nullptr, &debug_)),
+        complain_(std::move(inputs.complain)),
+        supplementary_(open_file(inputs.supplementary, false, nullptr, complain_)),
+        debug_(inputs.debug, false, supplementary_.get(), nullptr, complain_),
+        package_(open_file(inputs.package, true, &debug_, complain_)),
         open_dwo_(std::move(inputs.open_dwo)) {}
 
   bool has_info() const { return !debug_.sections().get(SectionId::kInfo).empty(); }
@@ -82,6 +83,7 @@ class Dwarf::Impl {
   void append_chain(const Indexed& indexed, const Unit& unit, std::uint32_t entry, std::vector<Frame>& out);
 
   CodeRanges code_;
+  Complain complain_;
   std::unique_ptr<DebugFile> supplementary_;
   DebugFile debug_;
   std::unique_ptr<DebugFile> package_;
@@ -184,7 +186,7 @@ Split Dwarf::Impl::open_split(const Unit& unit) {
   if (!file || !*file) {
     return split;
   }
-  split.opened = std::make_unique<DebugFile>(*file, true, nullptr, &debug_);
+  split.opened = open_file(*file, true, &debug_, complain_);
   unsigned tries = 0;
   for (const UnitHeader& header : split.opened->units()) {
     // Before version 5 the id is in the unit's own DIE, and the unit alone in its file.

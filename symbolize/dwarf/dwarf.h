@@ -35,6 +35,7 @@ struct Inputs {
   std::shared_ptr<const elf::ElfFile> supplementary;  // named by .gnu_debugaltlink or .debug_sup; null: none
   std::shared_ptr<const elf::ElfFile> package;        // the .dwp beside main; null: none
   OpenDwo open_dwo;                                   // empty: split units outside the package are not read
+  std::function<void(const Error&)> complain;  // told once a file what cannot be read of it; may be empty
 };
 
 struct Frame {

@@ -21,6 +21,9 @@ LineTable::LineTable(const Unit& unit, const CodeRanges& code) {
   const auto offset = unit.line_offset();
   auto header = offset ? LineHeader::read(unit, *offset) : std::nullopt;
   if (!header) {
+    if (offset) {
+      unit.sections().own->report("a bad line program", *offset, SectionId::kLine);
+    }
     return;
   }
   header_ = *std::move(header);
@@ -85,6 +88,9 @@ void LineTable::run(const Unit& unit, const CodeRanges& code) {
     restart();
   }
   marks_.resize(sequence.first_mark);
+  if (!reader.ok()) {
+    unit.sections().own->report("a line program cut short", *unit.line_offset(), SectionId::kLine);
+  }
 }
 
 std::optional<LineRow> LineTable::find(const Unit& unit, std::uint64_t address) const {
