@@ -88,11 +88,12 @@ def ask_us(tool, path, addresses, *options):
             for line in out.splitlines()]
 
 
-def aliases(table):
-    """start → names of all functions there; an alias is as right as another."""
+def aliases(table, plain=str):
+    """name → all names of functions that start there; an alias is as right as another. plain: what is compared of a
+    name."""
     names = {}
     for start, _, name in table:
-        names.setdefault(start, set()).add(name)
+        names.setdefault(start, set()).add(plain(name))
     groups = {}
     for group in names.values():
         for name in group:
@@ -132,7 +133,8 @@ def compare(case, tool, ours, truth, table, go=False):
     """Files, lines and chains; then names, up to aliases."""
     addresses = addresses_of(table)
     us, llvm = ask_us(tool, ours, addresses), ask_llvm(truth, addresses)
-    groups = aliases(table)
+    same = plain if go else no_suffix
+    groups = aliases(table, same)
     total, wrong_lines, wrong_names = 0, [], []
     for address, a, b in zip(addresses, us, llvm):
         if not b or not b[0][0]:
@@ -146,11 +148,10 @@ def compare(case, tool, ours, truth, table, go=False):
         total += 1
         if [each[:2] for each in a] != [each[:2] for each in b]:
             wrong_lines.append((hex(address), a, b))
-        same = plain if go else no_suffix
         for x, y in zip(a, b):
-            x, y = x[2], y[2]
+            x, y = same(x[2]), same(y[2])
             # A line without a function: only the debug file's symbol table names it, which llvm does not read.
-            if y and same(x) != same(y) and x not in groups.get(y, ()):
+            if y and x != y and x not in groups.get(y, ()):
                 wrong_names.append((hex(address), x, y))
                 break
     report(case + ", lines and chains", total, wrong_lines)
