@@ -1,7 +1,5 @@
 #include "agent/named_window.h"
 
-#include <fmt/format.h>
-#include <sys/stat.h>
 #include <xxhash.h>
 
 #include <algorithm>
@@ -35,6 +33,9 @@ std::uint64_t hash_of(std::string_view text, std::uint64_t seed) {
 NamedWindow::NamedWindow(const Window& window, symbolize::Symbolizer& symbolizer)
     : window_(window), binary_has_lines_(window.binaries.size()) {
   symbolizer.refresh_kernel();
+  for (const KernelCode& code : window.kernel_code) {
+    symbolizer.add_kernel_code(code.address, code.size, code.name);
+  }
   find_distinct();
   std::vector<FrameId> order(frames_.size());
   std::iota(order.begin(), order.end(), FrameId{0});
@@ -77,10 +78,8 @@ void NamedWindow::name(Frame& frame, symbolize::Symbolizer& symbolizer) {
     keep(frame, symbolizer.symbolize_kernel(mapped.address));
     module = symbolizer.kernel_module(mapped.address);
   } else if (mapped.kind == FrameKind::kRuntime) {
-    struct stat owner{};
-    if (::stat(fmt::format("/proc/{}", mapped.pid).c_str(), &owner) == 0) {
-      const std::string root = fmt::format("/proc/{}/root", mapped.pid);
-      keep(frame, symbolizer.symbolize_process(mapped.pid, owner.st_uid, root, {mapped.address}));
+    if (const auto owner = window_.code_owners.find(mapped.pid); owner != window_.code_owners.end()) {
+      keep(frame, symbolizer.symbolize_process(owner->second, {mapped.address}));
     }
   } else if (mapped.kind == FrameKind::kNative && mapped.binary != MappedFrame::kNoBinary) {
     keep(frame, symbolizer.symbolize(window_.binaries[mapped.binary], {mapped.address}));

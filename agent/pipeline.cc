@@ -144,6 +144,8 @@ void Pipeline::take_in(const Batch& batch) {
 void Pipeline::observe(const discovery::SidebandEvent& event) {
   if (const auto* lost = std::get_if<discovery::LostEvent>(&event.what)) {
     stats_.add(STAT_sideband_lost, lost->count);
+  } else if (const auto* code = std::get_if<discovery::KernelCodeEvent>(&event.what)) {
+    window_.add_kernel_code({code->address, code->size, code->name});
   } else if (const auto* exit = std::get_if<discovery::ExitEvent>(&event.what)) {
     if (filter_.container && exit->pid == exit->tid) {
       sampler_.forget_pid(exit->pid);
@@ -240,12 +242,28 @@ void Pipeline::map_frames(discovery::Process& process, const StackCache::RawStac
       if (resolved.binary->elf == nullptr && resolved.binary->path.starts_with('[')) {
         frame.kind = FrameKind::kRuntime;
         frame.pid = process.pid;
+        meet_code_owner(process);
       }
     }
     mapped_.push_back(frame);
   }
   if (stack.user_end != 0) {
     mapped_.push_back({.address = stack.user_end, .kind = FrameKind::kMarker});
+  }
+}
+
+void Pipeline::meet_code_owner(const discovery::Process& process) {
+  if (window_.has_code_owner(process.pid, process.image)) {
+    return;
+  }
+  std::string dump;
+  process.mappings.for_each([&](const discovery::Mapping& mapping) {
+    if (const std::string& path = processes_table_.file(mapping.file()).path; symbolize::is_dump_path(path)) {
+      dump = path;
+    }
+  });
+  if (auto owner = symbolize::find_code_owner(process.pid, process.image, std::move(dump))) {
+    window_.add_code_owner(*std::move(owner));
   }
 }
 

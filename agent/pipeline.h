@@ -69,6 +69,7 @@ class Pipeline {
   void take_copy(const sample_record& record, ByteView bytes, discovery::Process& process);
   void deliver(const sample_record& record, discovery::Process& process, std::uint64_t stack_hash,
                const StackCache::RawStack& stack);
+  void meet_code_owner(const discovery::Process& process);
   void map_frames(discovery::Process& process, const StackCache::RawStack& stack);
   void use_finished_tables();
   void answer_cut();

@@ -83,6 +83,23 @@ std::uint32_t WindowBuilder::intern_thread(std::string_view name) {
   return position->second;
 }
 
+bool WindowBuilder::has_code_owner(pid_t pid, std::uint64_t image) const {
+  const auto known = window_.code_owners.find(pid);
+  return known != window_.code_owners.end() && known->second.image == image;
+}
+
+void WindowBuilder::add_code_owner(symbolize::CodeOwner owner) {
+  if (window_.code_owners.size() < kMostCodeOwners || window_.code_owners.contains(owner.pid)) {
+    window_.code_owners.insert_or_assign(owner.pid, std::move(owner));
+  }
+}
+
+void WindowBuilder::add_kernel_code(KernelCode code) {
+  if (window_.kernel_code.size() < kMostKernelCode) {
+    window_.kernel_code.push_back(std::move(code));
+  }
+}
+
 Window WindowBuilder::cut(WallTime now_wall, MonotonicTime now) {
   window_.duration = Nanoseconds{static_cast<std::int64_t>(now.ns - started_.ns)};
   Window done = std::move(window_);

@@ -16,6 +16,7 @@
 #include "elf/binary.h"
 #include "profile/intern.h"
 #include "profile/profile.h"
+#include "symbolize/code_owner.h"
 
 namespace stoker::agent {
 
@@ -42,6 +43,13 @@ struct SampledProcess {
   discovery::ContainerId container;
 };
 
+// A BPF program that was loaded during the window: it may be gone when the window is named.
+struct KernelCode {
+  std::uint64_t address = 0;
+  std::uint64_t size = 0;
+  std::string name;
+};
+
 // How often one stack of one thread name of one process was seen.
 struct Cell {
   std::uint32_t process = 0;  // index into processes
@@ -65,6 +73,9 @@ struct Window {
   };
   std::vector<Stack> stacks;
   std::vector<Cell> cells;
+  std::vector<KernelCode> kernel_code;  // in order of time
+  std::unordered_map<pid_t, symbolize::CodeOwner>
+      code_owners;  // of kRuntime frames, as far as they were still there
 
   std::span<const MappedFrame> frames_of(const Stack& stack) const {
     return std::span(frames).subspan(stack.first, stack.count);
@@ -91,6 +102,12 @@ class WindowBuilder {
 
   bool has_process(std::uint64_t image) const { return process_index_.contains(image); }
   std::uint32_t binary_index(const elf::BinaryPtr& binary);
+  // Whether frames of the process's own making were seen before in this window, by whoever has that image.
+  bool has_code_owner(pid_t pid, std::uint64_t image) const;
+  // kMostCodeOwners of a window, since each keeps a directory open.
+  void add_code_owner(symbolize::CodeOwner owner);
+  // kMostKernelCode of a window; more are left to the kernel's own list.
+  void add_kernel_code(KernelCode code);
 
   std::uint64_t samples() const { return window_.samples; }
   std::size_t processes() const { return window_.processes.size(); }
@@ -99,6 +116,9 @@ class WindowBuilder {
   Window cut(WallTime now_wall, MonotonicTime now);
 
  private:
+  static constexpr std::size_t kMostKernelCode = 4096;
+  static constexpr std::size_t kMostCodeOwners = 256;
+
   struct KeyHash {
     std::size_t operator()(const Key& key) const {
       return static_cast<std::size_t>(key.stack_hash ^ (key.image * 0x9e3779b97f4a7c15ull) ^ key.thread_hash);

@@ -142,7 +142,7 @@ void ProcessTable::on(MonotonicTime, const LostEvent& event) {
   }
 }
 
-void ProcessTable::on(MonotonicTime, const KernelSymbolsEvent&) {}
+void ProcessTable::on(MonotonicTime, const KernelCodeEvent&) {}
 
 void ProcessTable::end_process(Process& process, MonotonicTime time) {
   process.exited = time;

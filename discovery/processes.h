@@ -146,7 +146,7 @@ class ProcessTable {
   void on(MonotonicTime time, const ForkEvent& event);
   void on(MonotonicTime time, const ExitEvent& event);
   void on(MonotonicTime time, const LostEvent& event);
-  void on(MonotonicTime time, const KernelSymbolsEvent& event);
+  void on(MonotonicTime time, const KernelCodeEvent& event);
 
   Process& create(pid_t pid);
   void remove(pid_t pid);

@@ -55,12 +55,17 @@ struct LostEvent {
   std::uint64_t count = 0;
 };
 
-// A BPF program or another piece of kernel code came or went.
-struct KernelSymbolsEvent {};
+// A BPF program was loaded: its code in the kernel, under the name that /proc/kallsyms has while it is there. Its end is
+// not told: what is loaded to its place is.
+struct KernelCodeEvent {
+  std::uint64_t address = 0;  // run address
+  std::uint32_t size = 0;
+  std::string name;
+};
 
 struct SidebandEvent {
   MonotonicTime time;
-  std::variant<MapEvent, CommEvent, ForkEvent, ExitEvent, LostEvent, KernelSymbolsEvent> what;
+  std::variant<MapEvent, CommEvent, ForkEvent, ExitEvent, LostEvent, KernelCodeEvent> what;
 };
 
 // One record, its perf_event_header included, in the layout that Sideband asks for: body as in

@@ -74,6 +74,22 @@ bool parse_task(ByteReader& body, bool fork, SidebandEvent& event) {
   return true;
 }
 
+bool parse_kernel_code(ByteReader& body, SidebandEvent& event) {
+  KernelCodeEvent code;
+  code.address = body.u64();
+  code.size = body.u32();
+  const std::uint16_t type = body.u16();
+  const std::uint16_t flags = body.u16();
+  code.name = body.cstr();
+  // Trampolines (PERF_RECORD_KSYMBOL_TYPE_OOL) come and go with every probe.
+  if (!body.ok() || type != PERF_RECORD_KSYMBOL_TYPE_BPF ||
+      (flags & PERF_RECORD_KSYMBOL_FLAGS_UNREGISTER) != 0) {
+    return false;
+  }
+  event.what = std::move(code);
+  return true;
+}
+
 }  // namespace
 
 bool parse_record(ByteView record, SidebandEvent& event) {
@@ -102,8 +118,7 @@ bool parse_record(ByteView record, SidebandEvent& event) {
       return body.ok();
     }
     case PERF_RECORD_KSYMBOL:
-      event.what = KernelSymbolsEvent{};
-      return true;
+      return parse_kernel_code(body, event);
     default:
       return false;
   }

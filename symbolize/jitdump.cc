@@ -43,8 +43,8 @@ void move(ByteReader& reader, CodeNames& names) {
 
 }  // namespace
 
-JitDump::JitDump(std::string root, std::string path, uid_t owner, std::size_t most_bytes)
-    : root_(std::move(root)), path_(std::move(path)), owner_(owner), names_(most_bytes) {}
+JitDump::JitDump(std::string path, uid_t owner, std::size_t most_bytes)
+    : path_(std::move(path)), owner_(owner), names_(most_bytes) {}
 
 std::size_t JitDump::parse_header(ByteView bytes) {
   ByteReader reader(bytes);
@@ -78,9 +78,9 @@ std::size_t JitDump::parse_records(ByteView bytes, CodeNames& names, bool& bad) 
   return consumed;
 }
 
-Result<> JitDump::refresh() {
+Result<> JitDump::refresh(const TargetRoot& root) {
   FileState now;
-  auto fd = open_target_file(root_, path_, owner_, kLargest, now);
+  auto fd = open_target_file(root, path_, owner_, kLargest, now);
   if (!fd) {
     return std::unexpected(fd.error());
   }
@@ -97,7 +97,7 @@ Result<> JitDump::refresh() {
     }
     read_ = parse_header(as_bytes(header));
     if (read_ == 0) {
-      return make_error("cannot read " + root_ + path_, "not a jitdump file");
+      return make_error("cannot read " + root.path() + path_, "not a jitdump file");
     }
   }
   std::uint64_t piece = 4 << 20;
@@ -114,7 +114,7 @@ Result<> JitDump::refresh() {
     piece = consumed == 0 ? piece * 2 : piece;  // a record longer than the piece
   }
   if (bad_) {
-    return make_error("cannot read " + root_ + path_ + " further", "a record has an impossible size");
+    return make_error("cannot read " + root.path() + path_ + " further", "a record has an impossible size");
   }
   return {};
 }

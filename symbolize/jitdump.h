@@ -21,10 +21,10 @@ class JitDump {
   static constexpr std::uint64_t kLargest = 1 << 30;
 
   // path: as in the process's maps (the compiler maps the file executable to make itself known). most_bytes: of names.
-  JitDump(std::string root, std::string path, uid_t owner, std::size_t most_bytes = CodeNames::kMostBytes);
+  JitDump(std::string path, uid_t owner, std::size_t most_bytes = CodeNames::kMostBytes);
 
   // As PerfMap::refresh.
-  Result<> refresh();
+  Result<> refresh(const TargetRoot& root);
 
   // The header's size, 0 when the bytes are no jitdump header of our byte order.
   static std::size_t parse_header(ByteView bytes);
@@ -35,7 +35,6 @@ class JitDump {
   const CodeNames& names() const { return names_; }
 
  private:
-  std::string root_;
   std::string path_;
   uid_t owner_;
   FileState state_;

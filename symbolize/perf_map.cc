@@ -24,8 +24,8 @@ bool take_number(std::string_view& text, std::uint64_t& value) {
 
 }  // namespace
 
-PerfMap::PerfMap(std::string root, std::string path, uid_t owner, std::size_t most_bytes)
-    : root_(std::move(root)), path_(std::move(path)), owner_(owner), names_(most_bytes) {}
+PerfMap::PerfMap(std::string path, uid_t owner, std::size_t most_bytes)
+    : path_(std::move(path)), owner_(owner), names_(most_bytes) {}
 
 std::size_t PerfMap::parse(std::string_view text, CodeNames& names) {
   std::size_t start = 0;
@@ -41,9 +41,9 @@ std::size_t PerfMap::parse(std::string_view text, CodeNames& names) {
   return start;
 }
 
-Result<> PerfMap::refresh() {
+Result<> PerfMap::refresh(const TargetRoot& root) {
   FileState now;
-  auto fd = open_target_file(root_, path_, owner_, kLargest, now);
+  auto fd = open_target_file(root, path_, owner_, kLargest, now);
   if (!fd) {
     return std::unexpected(fd.error());
   }

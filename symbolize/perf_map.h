@@ -19,12 +19,12 @@ class PerfMap {
  public:
   static constexpr std::uint64_t kLargest = 256 << 20;
 
-  // path inside root; owner: the process's user. most_bytes: of names.
-  PerfMap(std::string root, std::string path, uid_t owner, std::size_t most_bytes = CodeNames::kMostBytes);
+  // path inside the process's root; owner: the process's user. most_bytes: of names.
+  PerfMap(std::string path, uid_t owner, std::size_t most_bytes = CodeNames::kMostBytes);
 
   // Reads what was appended since the last call; all of it when the file was replaced or cut. An error when
   // there is no such file, or it is refused (target_file.h).
-  Result<> refresh();
+  Result<> refresh(const TargetRoot& root);
 
   // Takes text of the file, whole lines only; what follows the last newline is not consumed. Lines that are no
   // entries are skipped. Returns the bytes consumed.
@@ -33,7 +33,6 @@ class PerfMap {
   const CodeNames& names() const { return names_; }
 
  private:
-  std::string root_;
   std::string path_;
   uid_t owner_;
   FileState state_;

@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "symbolize/code_names.h"
 #include "symbolize/complaints.h"
 #include "symbolize/debug_files.h"
 #include "symbolize/file_symbols.h"
@@ -24,6 +25,10 @@ constexpr std::uint64_t kLargestCache = 8 << 20;
 // The kernel's answers have a cache of their own, which new modules empty.
 constexpr std::uint64_t kKernelCache = 1 << 20;
 constexpr std::uint32_t kKernelFile = 1;
+
+// For names of BPF programs that were seen to be loaded: some thousands. As /proc/kallsyms has it for them.
+constexpr std::size_t kMostLoadedCode = 512 << 10;
+constexpr const char* kBpfModule = "bpf";
 
 // One process's code may be named by this part of the budget, and the kernel's list leaves this part to all others: it
 // is needed in every window, so that it is never given up.
@@ -71,7 +76,9 @@ class Symbolizer::Impl {
       return std::span(answer_).first(*known);
     }
     found_.clear();
-    if (symbols == nullptr || symbols->hidden()) {
+    if (const std::string_view name = loaded_code_.find(address); !name.empty()) {
+      found_.push_back({.function = std::string(name), .system_name = std::string(name)});
+    } else if (symbols == nullptr || symbols->hidden()) {
       found_.push_back({.function = "[kernel]", .system_name = "[kernel]"});
     } else if (const auto found = symbols->find(address); !found.name.empty()) {
       found_.push_back({.function = demangle(found.name, Demangle::kNone, options_.suffixes),
@@ -82,6 +89,9 @@ class Symbolizer::Impl {
   }
 
   std::string kernel_module(std::uint64_t address) {
+    if (!loaded_code_.find(address).empty()) {
+      return kBpfModule;
+    }
     const KernelSymbols* symbols = kernel(address);
     return symbols == nullptr ? std::string{} : std::string(symbols->find(address).module);
   }
@@ -103,10 +113,18 @@ class Symbolizer::Impl {
 
   void refresh_kernel() { kernel_stale_ = true; }
 
-  std::span<const SourceFrame> symbolize_process(pid_t pid, uid_t uid, const std::string& root,
-                                                 elf::RunAddress address) {
-    Process& process = process_of(pid, uid, root);
-    const std::string name(process.code.find(address, complaints_));
+  void add_kernel_code(std::uint64_t address, std::uint64_t size, std::string_view name) {
+    // Those that are still there are in the kernel's own list.
+    if (loaded_code_.memory_bytes() > kMostLoadedCode / 2) {
+      loaded_code_.clear();
+    }
+    loaded_code_.add(address, size, name);
+    kernel_cache_.clear();
+  }
+
+  std::span<const SourceFrame> symbolize_process(const CodeOwner& owner, elf::RunAddress address) {
+    Process& process = process_of(owner);
+    const std::string name(process.code.find(owner, address, complaints_));
     count(process);
     make_room();
     found_.assign(1, {.function = demangle(name, options_.demangle, options_.suffixes), .system_name = name});
@@ -124,6 +142,7 @@ class Symbolizer::Impl {
   using Files = std::list<File>;  // most recently used first
   struct Process {
     pid_t pid;
+    std::uint64_t image;
     ProcessCode code;
     std::uint64_t bytes = 0;
     std::uint64_t used = 0;
@@ -141,14 +160,19 @@ class Symbolizer::Impl {
     return files_.front();
   }
 
-  Process& process_of(pid_t pid, uid_t uid, const std::string& root) {
-    if (const auto known = std::ranges::find(processes_, pid, &Process::pid); known != processes_.end()) {
+  Process& process_of(const CodeOwner& owner) {
+    if (const auto known = std::ranges::find(processes_, owner.pid, &Process::pid);
+        known != processes_.end()) {
       processes_.splice(processes_.begin(), processes_, known);
-    } else {
-      if (processes_.size() >= kMostProcesses) {
-        forget_last_process();
+      if (known->image != owner.image) {
+        forget_process(known);
       }
-      processes_.push_front({pid, ProcessCode(pid, uid, root, options_.memory_budget / kProcessShare)});
+    }
+    if (processes_.empty() || processes_.front().pid != owner.pid) {
+      if (processes_.size() >= kMostProcesses) {
+        forget_process(std::prev(processes_.end()));
+      }
+      processes_.push_front({owner.pid, owner.image, ProcessCode(options_.memory_budget / kProcessShare)});
     }
     processes_.front().used = ++clock_;
     return processes_.front();
@@ -165,9 +189,9 @@ class Symbolizer::Impl {
     by_id_.erase(files_.back().binary->id);
     files_.pop_back();
   }
-  void forget_last_process() {
-    bytes_ -= processes_.back().bytes;
-    processes_.pop_back();
+  void forget_process(std::list<Process>::iterator process) {
+    bytes_ -= process->bytes;
+    processes_.erase(process);
   }
 
   // Over budget, files that were not asked for lately give up first their lines; then files and processes go whole,
@@ -186,7 +210,7 @@ class Symbolizer::Impl {
       if (file < process) {
         forget_last_file();
       } else {
-        forget_last_process();
+        forget_process(std::prev(processes_.end()));
       }
     }
   }
@@ -199,7 +223,8 @@ class Symbolizer::Impl {
   }
 
   std::uint64_t kernel_bytes() const {
-    return kernel_cache_.memory_bytes() + (kernel_ ? kernel_->memory_bytes() : 0);
+    return kernel_cache_.memory_bytes() + loaded_code_.memory_bytes() +
+           (kernel_ ? kernel_->memory_bytes() : 0);
   }
   // By all but the kernel's list.
   std::uint64_t held() const { return bytes_ + cache_.memory_bytes(); }
@@ -239,6 +264,7 @@ class Symbolizer::Impl {
   std::uint64_t clock_ = 0;
   std::optional<KernelSymbols> kernel_;
   FrameCache kernel_cache_{kKernelCache};
+  CodeNames loaded_code_{kMostLoadedCode};  // of the kernel's half
   bool kernel_read_ = false;
   bool kernel_stale_ = false;
   std::string kernel_hint_;
@@ -266,13 +292,16 @@ std::string Symbolizer::kernel_hint() {
   return impl_->kernel_hint();
 }
 
+void Symbolizer::add_kernel_code(std::uint64_t address, std::uint64_t size, std::string_view name) {
+  impl_->add_kernel_code(address, size, name);
+}
+
 void Symbolizer::refresh_kernel() {
   impl_->refresh_kernel();
 }
 
-std::span<const SourceFrame> Symbolizer::symbolize_process(pid_t pid, uid_t uid, const std::string& root,
-                                                           elf::RunAddress address) {
-  return impl_->symbolize_process(pid, uid, root, address);
+std::span<const SourceFrame> Symbolizer::symbolize_process(const CodeOwner& owner, elf::RunAddress address) {
+  return impl_->symbolize_process(owner, address);
 }
 
 void Symbolizer::drop_pages(const elf::BinaryPtr& binary) {

@@ -1,15 +1,15 @@
 // Names for addresses: the one door to everything in this folder.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "elf/binary.h"
+#include "symbolize/code_owner.h"
 #include "symbolize/debuginfod.h"
 #include "symbolize/demangle.h"
 
@@ -49,7 +49,7 @@ class Symbolizer {
   // the stack). The result is valid until the next call.
   std::span<const SourceFrame> symbolize(const elf::BinaryPtr& binary, elf::ElfAddress address);
 
-  // Kernel, modules and BPF programs by run address, from /proc/kallsyms. One frame "[kernel]", with
+  // Kernel, modules and BPF programs by run address, from /proc/kallsyms and add_kernel_code(). One frame "[kernel]", with
   // kernel_hint() set, when the kernel hides addresses; empty where no code is known.
   std::span<const SourceFrame> symbolize_kernel(std::uint64_t address);
   // The module that holds the address ("" for the kernel proper).
@@ -61,10 +61,13 @@ class Symbolizer {
   // outside the kernel proper is asked for.
   void refresh_kernel();
 
+  // Says that a BPF program was loaded there, which may be gone from the list by now. Its name stays until another
+  // comes to its place.
+  void add_kernel_code(std::uint64_t address, std::uint64_t size, std::string_view name);
+
   // Code that lies in no file: one frame, named by the process's jitdump or /tmp/perf-PID.map, else "[jit]" or
-  // "[anon]". root: "/proc/PID/root". uid: the process's user; files of others are refused.
-  std::span<const SourceFrame> symbolize_process(pid_t pid, uid_t uid, const std::string& root,
-                                                 elf::RunAddress address);
+  // "[anon]".
+  std::span<const SourceFrame> symbolize_process(const CodeOwner& owner, elf::RunAddress address);
 
   // Gives the pages of a file and its debug files back to the kernel; they are read again when needed. For whoever
   // is done with the file for a while.

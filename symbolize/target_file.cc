@@ -8,22 +8,30 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace stoker::symbolize {
 
-Result<UniqueFd> open_target_file(const std::string& root, const std::string& path, uid_t owner,
-                                  std::uint64_t limit, FileState& state) {
-  const std::string what = "cannot read " + root + path;
-  const UniqueFd directory(::open(root.empty() ? "/" : root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+Result<TargetRoot> TargetRoot::open(const std::string& path) {
+  UniqueFd directory(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!directory) {
-    return system_error(what, errno);
+    return system_error("cannot open " + path, errno);
   }
+  return TargetRoot(path, std::move(directory));
+}
+
+Result<UniqueFd> open_target_file(const TargetRoot& root, const std::string& path, uid_t owner,
+                                  std::uint64_t limit, FileState& state) {
+  const std::string what = "cannot read " + root.path() + path;
   open_how how{};
   how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW;
   how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-  UniqueFd fd(static_cast<int>(::syscall(SYS_openat2, directory.get(), path.c_str(), &how, sizeof how)));
+  UniqueFd fd(
+      static_cast<int>(::syscall(SYS_openat2, root.directory().get(), path.c_str(), &how, sizeof how)));
   if (!fd && errno == ENOSYS) {  // before Linux 5.6
-    fd.reset(::open((root + path).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
+    const std::string relative = path.substr(path.find_first_not_of('/'));
+    fd.reset(
+        ::openat(root.directory().get(), relative.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
   }
   struct stat info{};
   if (!fd || ::fstat(fd.get(), &info) != 0) {

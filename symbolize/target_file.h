@@ -17,11 +17,28 @@ struct FileState {
   std::uint64_t size = 0;
 };
 
-// Opens path inside root ("/proc/12/root"), whose symbolic links cannot lead out of it; the last part may be
+// A process's root directory, open: it stays what it was when the process ends.
+class TargetRoot {
+ public:
+  // path: "/proc/12/root"; also what messages call it.
+  static Result<TargetRoot> open(const std::string& path);
+
+  const UniqueFd& directory() const { return directory_; }
+  const std::string& path() const { return path_; }
+
+ private:
+  TargetRoot(std::string path, UniqueFd directory)
+      : path_(std::move(path)), directory_(std::move(directory)) {}
+
+  std::string path_;
+  UniqueFd directory_;
+};
+
+// Opens path inside root, whose symbolic links cannot lead out of it; the last part may be
 // no link at all. Refused: anything but a regular file, one that belongs neither to owner (the process's user)
 // nor to root, and one larger than limit bytes: another user could otherwise name our frames, or fill our
 // memory.
-Result<UniqueFd> open_target_file(const std::string& root, const std::string& path, uid_t owner,
+Result<UniqueFd> open_target_file(const TargetRoot& root, const std::string& path, uid_t owner,
                                   std::uint64_t limit, FileState& state);
 
 // Appends [from, from + most) of the file, or what there is of it, to out.

@@ -106,10 +106,22 @@ TEST(SidebandRecord, LostRecordsAreCounted) {
   EXPECT_EQ(event.time.ns, 77u);
 }
 
-TEST(SidebandRecord, AKernelSymbolIsAnEvent) {
-  const auto event =
-      parsed(RecordBytes(PERF_RECORD_KSYMBOL, 0).u64(1).u32(2).u32(3).text("bpf_prog_x").at(5));
-  EXPECT_TRUE(std::holds_alternative<KernelSymbolsEvent>(event.what));
+TEST(SidebandRecord, ABpfProgramThatIsLoadedIsAnEventAndItsEndIsNot) {
+  const auto record = [](std::uint32_t type, std::uint32_t flags) {
+    return RecordBytes(PERF_RECORD_KSYMBOL, 0)
+        .u64(0x1000)
+        .u32(64)
+        .u32(type | flags << 16)
+        .text("bpf_prog_x")
+        .at(5);
+  };
+  const auto event = parsed(record(PERF_RECORD_KSYMBOL_TYPE_BPF, 0));
+  const auto& code = std::get<KernelCodeEvent>(event.what);
+  EXPECT_EQ(code.address, 0x1000u);
+  EXPECT_EQ(code.size, 64u);
+  EXPECT_EQ(code.name, "bpf_prog_x");
+  EXPECT_TRUE(refused(record(PERF_RECORD_KSYMBOL_TYPE_BPF, PERF_RECORD_KSYMBOL_FLAGS_UNREGISTER)));
+  EXPECT_TRUE(refused(record(PERF_RECORD_KSYMBOL_TYPE_OOL, 0)));
 }
 
 TEST(SidebandRecord, AThreadsNameKeepsItsTid) {

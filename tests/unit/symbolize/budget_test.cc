@@ -62,8 +62,12 @@ class Budget : public testing::Test {
     return frames.empty() ? "" : frames[0].function;
   }
   std::string in_process(Symbolizer& symbolizer, int number, std::uint64_t function) {
-    return name(symbolizer.symbolize_process(process(number), ::getuid(), directory_.path() + "/root",
-                                             {address_of(function)}));
+    const CodeOwner owner{
+        .pid = process(number),
+        .inner_pid = process(number),
+        .uid = ::getuid(),
+        .root = std::make_shared<const TargetRoot>(*TargetRoot::open(directory_.path() + "/root"))};
+    return name(symbolizer.symbolize_process(owner, {address_of(function)}));
   }
 
   TempDirectory directory_;
