@@ -53,12 +53,14 @@ class CopySource : public unwind::WalkSource {
     tables_.request(resolved.binary);
     FileTables& tables = tables_.of(binary);
     missing_ |= tables.state == TableState::kBuilding;
+    no_room_ = tables.state == TableState::kNoRoom;
     place.row = tables.state == TableState::kReady ? tables_.row(tables, resolved.address) : unwind_row{};
     tables.last_used = monotonic_now();
     return place;
   }
 
   bool missing() const { return missing_; }
+  bool no_room() const { return no_room_; }  // for the table of the last frame
   bool past_copy() const { return past_copy_; }
 
  private:
@@ -73,6 +75,7 @@ class CopySource : public unwind::WalkSource {
   discovery::ProcessTable& processes_;
   TableStore& tables_;
   bool missing_ = false;
+  bool no_room_ = false;
   bool past_copy_ = false;
 };
 
@@ -101,6 +104,9 @@ bool CopyWalker::walk(CopiedSample& sample, bool last) {
   stack.end = unwind::to_stat(walked.end);
   if (stack.end == STAT_cut_unreadable && source.past_copy() && sample.stack.size() + 4096 > STACK_COPY_MAX) {
     stack.end = STAT_cut_copy_end;
+  }
+  if (stack.end == STAT_cut_no_rule && source.no_room()) {
+    stack.end = STAT_cut_no_room;
   }
   deliver_(sample, stack);
   return true;

@@ -41,7 +41,7 @@ Pipeline::Pipeline(Sampler& sampler, BatchQueue& queue, StatCounters& stats, Pro
       filter_(std::move(filter)),
       processes_table_({}, binaries_),
       tables_(sampler.map_fd(SamplerMap::kRowSlabs), sampler.map_fd(SamplerMap::kChunkSlabs), table_budget),
-      process_maps_(sampler.map_fd(SamplerMap::kMapBlocks), processes_table_, tables_),
+      process_maps_(sampler.map_fd(SamplerMap::kMapBlocks), processes_table_, tables_, stats),
       copies_(processes_table_, tables_,
               [this](CopiedSample& sample, const WalkedStack& walked) {
                 StackCache::RawStack stack;

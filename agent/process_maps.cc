@@ -14,8 +14,8 @@ constexpr std::uint64_t kKernelHalf = std::uint64_t{1} << 63;
 
 }  // namespace
 
-ProcessMaps::ProcessMaps(int map, discovery::ProcessTable& processes, TableStore& tables)
-    : map_(map), processes_(processes), tables_(tables) {
+ProcessMaps::ProcessMaps(int map, discovery::ProcessTable& processes, TableStore& tables, StatCounters& stats)
+    : map_(map), processes_(processes), tables_(tables), stats_(stats) {
   processes_.add_observer(this);
 }
 
@@ -98,11 +98,18 @@ void ProcessMaps::write(pid_t pid, Written& written) {
     entries.push_back(entry_of(process, mapping, written));
   }
   const std::uint32_t before = written.blocks;
+  bool all = true;
   written.blocks =
       unwind::put_map_tree(std::move(entries), [&](std::uint32_t number, std::span<const map_entry> block) {
-        put(pid, number, written.address_space, block);
+        all = all && put(pid, number, written.address_space, block);
       });
   remove_blocks(pid, written.blocks, before);
+  if (!all) {
+    remove_blocks(pid, 0, std::exchange(written.blocks, 0));
+    release(written);
+    written.waits = true;
+    stats_.add(STAT_mappings_refused);
+  }
 }
 
 map_entry ProcessMaps::entry_of(discovery::Process& process, const discovery::Mapping& mapping,
@@ -127,6 +134,11 @@ map_entry ProcessMaps::entry_of(discovery::Process& process, const discovery::Ma
   FileTables& tables = tables_.of(*binary);
   if (tables.state == TableState::kUnusable) {
     entry.kind = MAP_NONE;
+    return entry;
+  }
+  if (tables.state == TableState::kNoRoom) {
+    entry.kind = MAP_NO_ROOM;
+    written.waits = true;
     return entry;
   }
   const elf::Segment* const segment =
@@ -161,14 +173,14 @@ map_entry ProcessMaps::entry_of(discovery::Process& process, const discovery::Ma
   return entry;
 }
 
-void ProcessMaps::put(pid_t pid, std::uint32_t number, std::uint64_t address_space,
+bool ProcessMaps::put(pid_t pid, std::uint32_t number, std::uint64_t address_space,
                       std::span<const map_entry> entries) {
   const map_block_key key{static_cast<std::uint32_t>(pid), number};
   map_block block{};
   block.address_space = address_space;
   block.generation = generation_;
   map_block_set(&block, entries.data(), static_cast<std::uint32_t>(entries.size()));
-  ::bpf_map_update_elem(map_, &key, &block, BPF_ANY);
+  return ::bpf_map_update_elem(map_, &key, &block, BPF_ANY) == 0;
 }
 
 void ProcessMaps::remove_blocks(pid_t pid, std::uint32_t from, std::uint32_t to) {

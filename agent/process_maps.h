@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "agent/stats.h"
 #include "agent/table_store.h"
 #include "bpf/shared/walk_maps.h"
 #include "discovery/processes.h"
@@ -20,7 +21,7 @@ namespace stoker::agent {
 class ProcessMaps : public discovery::MappingObserver {
  public:
   // map: descriptor of map_blocks. The others must outlive this object; it observes processes.
-  ProcessMaps(int map, discovery::ProcessTable& processes, TableStore& tables);
+  ProcessMaps(int map, discovery::ProcessTable& processes, TableStore& tables, StatCounters& stats);
   ~ProcessMaps() override;
   ProcessMaps(const ProcessMaps&) = delete;
   ProcessMaps& operator=(const ProcessMaps&) = delete;
@@ -46,13 +47,15 @@ class ProcessMaps : public discovery::MappingObserver {
 
   void write(pid_t pid, Written& written);
   map_entry entry_of(discovery::Process& process, const discovery::Mapping& mapping, Written& written);
-  void put(pid_t pid, std::uint32_t number, std::uint64_t address_space, std::span<const map_entry> entries);
+  // False where the map is full.
+  bool put(pid_t pid, std::uint32_t number, std::uint64_t address_space, std::span<const map_entry> entries);
   void remove_blocks(pid_t pid, std::uint32_t from, std::uint32_t to);
   static void release(Written& written);
 
   int map_;
   discovery::ProcessTable& processes_;
   TableStore& tables_;
+  StatCounters& stats_;
   std::unordered_map<pid_t, Written> written_;
   std::set<pid_t> dirty_;
   std::uint32_t generation_ = 0;  // of the last write

@@ -16,13 +16,14 @@ class RangeAllocator {
  public:
   static constexpr std::uint64_t kGraceNs = 1'000'000'000;
 
-  explicit RangeAllocator(std::uint32_t size) { free_.emplace(0, size); }
+  explicit RangeAllocator(std::uint32_t size) : size_(size) { free_.emplace(0, size); }
 
   // nullopt: no gap is large enough.
   std::optional<std::uint32_t> take(std::uint32_t count, MonotonicTime now);
   void give_back(std::uint32_t first, std::uint32_t count, MonotonicTime now);
   // Whether take() would find a gap if all that rests were free again.
   bool room_to_come(std::uint32_t count) const;
+  std::uint32_t size() const { return size_; }
   // Handed out or resting.
   std::uint64_t used() const { return used_; }
 
@@ -37,6 +38,7 @@ class RangeAllocator {
 
   static void add_gap(Gaps& gaps, std::uint32_t first, std::uint32_t count);
 
+  std::uint32_t size_;
   Gaps free_;
   std::deque<Resting> resting_;
   std::uint64_t used_ = 0;

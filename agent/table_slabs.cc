@@ -123,6 +123,10 @@ bool TableSlabs::room_to_come(const unwind::UnwindTable& table) const {
          chunks_.places.room_to_come(static_cast<std::uint32_t>(table.chunks().size()));
 }
 
+bool TableSlabs::can_hold(const unwind::UnwindTable& table) const {
+  return table.rows().size() <= rows_.places.size() && table.chunks().size() <= chunks_.places.size();
+}
+
 unwind_row TableSlabs::find(const TablePlace& place, elf::ElfAddress address) const {
   const std::uint64_t index = (address.value - place.start.value) >> place.chunk_shift;
   if (address < place.start || index >= place.chunks) {

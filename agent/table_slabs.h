@@ -37,6 +37,8 @@ class TableSlabs {
   void remove(const TablePlace& place, MonotonicTime now);
   // Whether add() will find room once the places of removed tables are free again (RangeAllocator::kGraceNs).
   bool room_to_come(const unwind::UnwindTable& table) const;
+  // Whether it would find room if it were the only one.
+  bool can_hold(const unwind::UnwindTable& table) const;
 
   // The row in force; UNWIND_NONE outside the table. Costs two system calls.
   unwind_row find(const TablePlace& place, elf::ElfAddress address) const;

@@ -9,6 +9,11 @@ namespace stoker::agent {
 namespace {
 
 constexpr std::size_t kMostRequests = 4096;
+constexpr std::size_t kManyFiles = 8192;
+
+// Until a table that found no room is tried again, doubled each time: building it costs.
+constexpr std::uint64_t kRetryNs = 1'000'000'000;
+constexpr std::uint32_t kMostDoublings = 8;
 
 }  // namespace
 
@@ -65,7 +70,7 @@ void TableStore::run() {
     auto tables = unwind::build_tables(*(*binary)->elf);
     (*binary)->elf->drop_pages();
     const std::lock_guard lock(finished_mutex_);
-    finished_.push_back({key_of(**binary), std::move(tables)});
+    finished_.push_back({std::move(*binary), std::move(tables)});
   }
 }
 
@@ -75,24 +80,47 @@ bool TableStore::take_finished() {
     const std::lock_guard lock(finished_mutex_);
     finished.swap(finished_);
   }
+  const MonotonicTime now = monotonic_now();
   for (const Finished& one : finished) {
-    FileTables& file = files_[one.key];
+    const Key key = key_of(*one.binary);
+    FileTables& file = files_[key];
     --building_;
     if (!one.tables) {
       file.state = TableState::kUnusable;
       log::debug("{}", one.tables.error().message());
-    } else if (place(file, *one.tables)) {
-      file.state = TableState::kReady;
-    } else {
-      file.state = TableState::kUnknown;
-      file.retry_at = {monotonic_now().ns + 2 * RangeAllocator::kGraceNs};
+      continue;
+    }
+    file.state = place(file, *one.tables, now);
+    if (file.state == TableState::kUnknown) {
+      file.retry_at = {now.ns + 2 * RangeAllocator::kGraceNs};
+    } else if (file.state == TableState::kNoRoom) {
+      if (file.refusals == 0) {
+        log::warning(
+            "the unwind table of {} ({} KiB) finds no room beside those in use: stacks through it are cut; "
+            "raise "
+            "unwind.table_budget",
+            one.binary->path, one.tables->bytes() >> 10);
+      }
+      file.refusals = std::min(file.refusals + 1, kMostDoublings);
+      file.retry_at = {now.ns + (kRetryNs << file.refusals)};
+      without_room_.push_back(key);
     }
   }
-  return !finished.empty();
+  const std::size_t again = std::erase_if(without_room_, [&](const Key& key) {
+    FileTables& file = files_[key];
+    if (now < file.retry_at) {
+      return false;
+    }
+    file.state = TableState::kUnknown;
+    return true;
+  });
+  if (files_.size() > kManyFiles) {
+    forget_unused();
+  }
+  return !finished.empty() || again != 0;
 }
 
-bool TableStore::place(FileTables& file, const unwind::UnwindTables& tables) {
-  const MonotonicTime now = monotonic_now();
+TableState TableStore::place(FileTables& file, const unwind::UnwindTables& tables, MonotonicTime now) {
   for (const unwind::UnwindTable& table : tables.segments) {
     while (true) {
       auto placed = slabs_.add(table, now);
@@ -103,17 +131,27 @@ bool TableStore::place(FileTables& file, const unwind::UnwindTables& tables) {
         break;
       }
       // What was evicted rests for a moment; evicting more would not help before the next try.
-      if (!placed || slabs_.room_to_come(table) || !evict_one(now)) {
+      const bool soon = placed && slabs_.room_to_come(table);
+      if (!placed || soon || !slabs_.can_hold(table) || !evict_one(now)) {
         for (const TablePlace& segment : file.segments) {
           slabs_.remove(segment, now);
         }
         file.segments.clear();
-        return false;
+        return soon ? TableState::kUnknown : TableState::kNoRoom;
       }
     }
   }
   file.last_used = now;
-  return true;
+  file.refusals = 0;
+  return TableState::kReady;
+}
+
+// A host that builds programs meets new files for ever.
+void TableStore::forget_unused() {
+  std::erase_if(files_, [](const auto& entry) {
+    const FileTables& file = entry.second;
+    return file.users == 0 && (file.state == TableState::kUnknown || file.state == TableState::kUnusable);
+  });
 }
 
 bool TableStore::evict_one(MonotonicTime now) {

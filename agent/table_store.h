@@ -20,10 +20,11 @@
 namespace stoker::agent {
 
 enum class TableState : std::uint8_t {
-  kUnknown,   // nobody asked yet, evicted, or no room at the moment
+  kUnknown,   // nobody asked yet, evicted, or room is about to come
   kBuilding,  // its file is being read on the `tables` thread
   kReady,
   kUnusable,  // no ELF file that we read
+  kNoRoom,    // all of the budget is in use: asked for again after a while
 };
 
 // One file's tables: one for each executable segment.
@@ -32,7 +33,8 @@ struct FileTables {
   std::vector<TablePlace> segments;
   std::uint32_t users = 0;  // processes whose mappings in the kernel refer to it
   MonotonicTime last_used;
-  MonotonicTime retry_at;  // after there was no room
+  MonotonicTime retry_at;      // after there was no room
+  std::uint32_t refusals = 0;  // how often there was none
 
   const TablePlace* find(elf::ElfAddress address) const;
 };
@@ -48,11 +50,12 @@ class TableStore {
   TableStore(const TableStore&) = delete;
   TableStore& operator=(const TableStore&) = delete;
 
-  // Never changes place while the store lives; unknown ones are kUnknown.
+  // Unknown ones are kUnknown. The reference holds until take_finished(), that of a file with users as long as it has any.
   FileTables& of(const elf::Binary& binary);
   // Begins to build, unless that was done before. Binaries without elf become kUnusable at once.
   void request(const elf::BinaryPtr& binary);
-  // Writes what was built into the kernel. Returns whether any state has changed.
+  // Writes what was built into the kernel, and gives what found no room another chance. Returns whether any state has
+  // changed.
   bool take_finished();
   bool building() const { return building_ != 0; }
 
@@ -67,18 +70,21 @@ class TableStore {
     auto operator<=>(const Key&) const = default;
   };
   struct Finished {
-    Key key;
+    elf::BinaryPtr binary;
     Result<unwind::UnwindTables> tables;
   };
 
   static Key key_of(const elf::Binary& binary);
   void run();
-  bool place(FileTables& file, const unwind::UnwindTables& tables);
+  // What becomes of the file: kReady, kUnknown or kNoRoom.
+  TableState place(FileTables& file, const unwind::UnwindTables& tables, MonotonicTime now);
   bool evict_one(MonotonicTime now);
+  void forget_unused();
 
   TableSlabs slabs_;
   std::map<Key, FileTables> files_;
   std::size_t building_ = 0;
+  std::vector<Key> without_room_;
   BoundedQueue<elf::BinaryPtr> requests_;
   std::mutex finished_mutex_;
   std::vector<Finished> finished_;

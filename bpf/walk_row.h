@@ -40,6 +40,8 @@ WALK_PART int walk_row(void) {
       return WALK_GOES_ON;
     case MAP_NONE:
       return walk_cut(w, STAT_cut_no_rule);
+    case MAP_NO_ROOM:
+      return walk_cut(w, STAT_cut_no_room);
     default:
       return WALK_PENDING;
   }

@@ -20,8 +20,9 @@ enum map_kind {
   MAP_PENDING = 0,       /* its table is not loaded: the walk is left to user space */
   MAP_TABLE = 1,         /* rows tell */
   MAP_FRAME_POINTER = 2, /* no file (JIT): by frame pointer */
-  MAP_INDEX = 3, /* not a mapping: first_chunk is the number of the block that has the ones from start on */
-  MAP_NONE = 4,  /* a file of which nothing is known: the stack is cut */
+  MAP_INDEX = 3,   /* not a mapping: first_chunk is the number of the block that has the ones from start on */
+  MAP_NONE = 4,    /* a file of which nothing is known: the stack is cut */
+  MAP_NO_ROOM = 5, /* its table does not fit into the budget beside those in use: the stack is cut */
 };
 
 /* An executable mapping of a process. */

@@ -43,6 +43,9 @@ class Stepper {
  private:
   static StepResult end(WalkEnd why) { return {Step::kEnd, why}; }
 
+  // Of a rule by any register: the field has room for 32, of which x86-64 has 16.
+  unsigned named_register() const { return static_cast<unsigned>(UNWIND_REG_OF(row_.offset)) % 16; }
+
   // The value of a register; remembers a failure when it is not known.
   std::optional<std::uint64_t> reg(unsigned number) {
     if (!registers_.has(number)) {
@@ -86,7 +89,7 @@ class Stepper {
         return plus(reg(kRbp), static_cast<std::uint64_t>(std::int64_t{wide}));
       case UNWIND_REG:
       case UNWIND_REG_DRAP:
-        return by_register(static_cast<unsigned>(UNWIND_REG_OF(offset)), times8(UNWIND_REG_OFFSET(offset)));
+        return by_register(named_register(), times8(UNWIND_REG_OFFSET(offset)));
       case UNWIND_DRAP:
         return deref(plus(reg(kRbp), times8(offset)));
       case UNWIND_DEREF_RSP:
@@ -216,8 +219,7 @@ class Stepper {
   }
 
   StepResult context() {
-    const auto base =
-        plus(reg(static_cast<unsigned>(UNWIND_REG_OF(row_.offset))), times8(UNWIND_REG_OFFSET(row_.offset)));
+    const auto base = plus(reg(named_register()), times8(UNWIND_REG_OFFSET(row_.offset)));
     if (!base) {
       return end(failure_);
     }
