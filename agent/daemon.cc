@@ -195,6 +195,7 @@ void Daemon::finish() {
 
 void Daemon::deliver(const Window& window) {
   const NamedWindow named(window, *symbolizer_);
+  symbolizer_->rest();
   if (pyroscope_ != nullptr) {
     push(named);
   }

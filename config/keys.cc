@@ -339,15 +339,15 @@ constexpr Key kKeys[] = {
      "`~/.cache/debuginfod_client`."},
     {"symbols.memory_budget",
      Kind::kSize,
-     "20MiB",
+     "64MiB",
      kMiB,
      16 * kGiB,
      "1MiB to 16GiB",
      {},
      store<&C::symbols, &Config::Symbols::memory_budget>,
-     "Memory for symbols of all files, processes and the kernel together. What was not needed lately is read "
-     "again when it "
-     "is."},
+     "Memory for symbols of all files, processes and the kernel together while a window is named; between "
+     "windows "
+     "20 MiB at most are kept. What was not needed lately is read again when it is."},
     {"unwind.table_budget",
      Kind::kSize,
      "64MiB",

@@ -66,7 +66,7 @@ class Symbolizer::Impl {
     file.symbols->find(address, found_);
     cache_.insert(binary->id, address.value, found_);
     count(file);
-    make_room();
+    make_room(options_.memory_budget);
     return found_;
   }
 
@@ -111,6 +111,11 @@ class Symbolizer::Impl {
 
   std::uint64_t memory_bytes() const { return held() + kernel_bytes(); }
 
+  void rest() {
+    ++clock_;  // nothing was asked for last
+    make_room(std::min(options_.resting_budget, options_.memory_budget));
+  }
+
   void refresh_kernel() { kernel_stale_ = true; }
 
   void add_kernel_code(std::uint64_t address, std::uint64_t size, std::string_view name) {
@@ -126,7 +131,7 @@ class Symbolizer::Impl {
     Process& process = process_of(owner);
     const std::string name(process.code.find(owner, address, complaints_));
     count(process);
-    make_room();
+    make_room(options_.memory_budget);
     found_.assign(1, {.function = demangle(name, options_.demangle, options_.suffixes), .system_name = name});
     return found_;
   }
@@ -196,12 +201,12 @@ class Symbolizer::Impl {
 
   // Over budget, files that were not asked for lately give up first their lines; then files and processes go whole,
   // the least recently used first. What was asked for last stays.
-  void make_room() {
-    for (auto last = files_.rbegin(); over_budget() && last != files_.rend(); ++last) {
+  void make_room(std::uint64_t budget) {
+    for (auto last = files_.rbegin(); is_over(budget) && last != files_.rend(); ++last) {
       last->symbols->trim();
       count(*last);
     }
-    while (over_budget()) {
+    while (is_over(budget)) {
       const std::uint64_t file = files_.empty() ? clock_ : files_.back().used;
       const std::uint64_t process = processes_.empty() ? clock_ : processes_.back().used;
       if (file == clock_ && process == clock_) {
@@ -228,8 +233,7 @@ class Symbolizer::Impl {
   }
   // By all but the kernel's list.
   std::uint64_t held() const { return bytes_ + cache_.memory_bytes(); }
-  bool over_budget() const {
-    const std::uint64_t budget = options_.memory_budget;
+  bool is_over(std::uint64_t budget) const {
     return held() > std::max(budget - std::min(budget, kernel_bytes()), budget / kLeastShare);
   }
 
@@ -302,6 +306,10 @@ void Symbolizer::refresh_kernel() {
 
 std::span<const SourceFrame> Symbolizer::symbolize_process(const CodeOwner& owner, elf::RunAddress address) {
   return impl_->symbolize_process(owner, address);
+}
+
+void Symbolizer::rest() {
+  impl_->rest();
 }
 
 void Symbolizer::drop_pages(const elf::BinaryPtr& binary) {

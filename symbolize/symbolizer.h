@@ -33,6 +33,8 @@ struct Options {
   // Heap bytes of everything here together. What was not used lately goes first: lines, then whole files and
   // processes. The kernel's list (some 6 MiB) stays, but leaves half of the budget to the others.
   std::uint64_t memory_budget = 64ull << 20;
+  // What rest() leaves of it.
+  std::uint64_t resting_budget = 20ull << 20;
   std::vector<std::string> debug_directories{"/usr/lib/debug"};
   DebuginfodOptions debuginfod;  // off unless urls are given
   std::string kallsyms_path = "/proc/kallsyms";
@@ -72,6 +74,9 @@ class Symbolizer {
   // Gives the pages of a file and its debug files back to the kernel; they are read again when needed. For whoever
   // is done with the file for a while.
   void drop_pages(const elf::BinaryPtr& binary);
+
+  // For whoever asks for nothing more for a while: gives up, in the same order, what goes beyond the resting budget.
+  void rest();
 
   // Heap bytes of all indexes and caches, the kernel's list included.
   std::uint64_t memory_bytes() const;

@@ -114,6 +114,22 @@ TEST_F(Budget, WhatIsAskedForAgainAndAgainStays) {
   }
 }
 
+TEST_F(Budget, AtRestLessIsKeptAndAnswersStayRight) {
+  Options options = this->options(16 << 20);
+  options.resting_budget = 256 << 10;
+  Symbolizer symbolizer(options);
+  std::vector<elf::BinaryPtr> binaries;
+  for (std::uint32_t id = 1; id <= 16; ++id) {
+    binaries.push_back(binary(id));
+    symbolizer.symbolize(binaries.back(), {address_of(7)});
+  }
+  EXPECT_GT(symbolizer.memory_bytes(), options.resting_budget);
+  symbolizer.rest();
+  EXPECT_LE(symbolizer.memory_bytes(), options.resting_budget);
+  EXPECT_EQ(name(symbolizer.symbolize(binaries[0], {address_of(8)})), "file1_8");
+  EXPECT_EQ(name(symbolizer.symbolize(binaries[15], {address_of(7)})), "file16_7");
+}
+
 TEST_F(Budget, OneProcessesNamesDoNotFillIt) {
   std::string text;
   for (std::uint64_t i = 0; i < 100'000; ++i) {
