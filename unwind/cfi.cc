@@ -76,6 +76,7 @@ std::optional<CfiReader::Entry> CfiReader::entry_at(std::uint64_t offset) {
   Entry entry{.offset = offset};
   std::uint64_t length = reader.u32();
   const bool wide = length == kExtendedLength;
+  entry.wide = wide;
   if (wide) {
     length = reader.u64();
   }
@@ -195,6 +196,7 @@ std::optional<Fde> CfiReader::read_fde(const Entry& entry) {
   Fde fde;
   fde.offset = static_cast<std::uint32_t>(entry.offset);
   fde.cie = *index;
+  fde.wide = entry.wide;
   fde.start = read_pointer(reader, cie.fde_encoding, cie.address_size, section_);
   fde.size = read_format(reader, cie.fde_encoding & kFormatMask, cie.address_size);
   if (cie.has_augmentation_size) {

@@ -62,6 +62,7 @@ struct Cie {
 struct Fde {
   std::uint32_t offset = 0;  // of the entry in the section
   std::uint32_t cie = 0;     // for CfiReader::cie
+  bool wide = false;         // of the format with 64-bit lengths
   elf::ElfAddress start;
   std::uint64_t size = 0;
   ProgramRange program;
@@ -90,6 +91,7 @@ class CfiReader {
     std::uint64_t body = 0;    // behind the id
     std::uint64_t end = 0;
     bool is_cie = false;
+    bool wide = false;
     std::uint64_t cie_offset = 0;
   };
   std::optional<Entry> entry_at(std::uint64_t offset);

@@ -40,6 +40,7 @@ std::vector<IndexedFde> index_fdes(CfiReader& reader, elf::ElfAddress base, elf:
                                    elf::ElfAddress limit, BuildStats& stats) {
   std::vector<IndexedFde> entries;
   entries.reserve(std::min(reader.section().bytes.size() / kSmallestFde, kLargestGuess));
+  const bool debug = reader.section().kind == CfiKind::kDebugFrame;
   while (const auto fde = reader.next()) {
     // Linkers leave FDEs of dropped functions behind at address 0.
     if (fde->size == 0 || fde->start.value == 0) {
@@ -50,9 +51,15 @@ std::vector<IndexedFde> index_fdes(CfiReader& reader, elf::ElfAddress base, elf:
       continue;
     }
     const auto start = static_cast<std::uint32_t>(fde->start.value - base.value);
-    entries.push_back(
-        {start, start + static_cast<std::uint32_t>(fde->size), fde->offset,
-         reader.section().kind == CfiKind::kDebugFrame ? RowSource::kDebugFrame : RowSource::kEhFrame});
+    IndexedFde entry{
+        .start = start, .end = start + static_cast<std::uint32_t>(fde->size), .offset = fde->offset};
+    entry.source = debug ? RowSource::kDebugFrame : RowSource::kEhFrame;
+    const std::uint32_t before_program = fde->program.start - fde->offset;
+    if (before_program <= UINT16_MAX && fde->cie <= UINT8_MAX && !fde->wide) {
+      entry.program = static_cast<std::uint16_t>(before_program);
+      entry.cie = static_cast<std::uint8_t>(fde->cie);
+    }
+    entries.push_back(entry);
   }
   stats.malformed += reader.malformed();
   sort_by_start(entries);

@@ -8,13 +8,16 @@
 
 namespace stoker::unwind {
 
-enum class RowSource : std::uint32_t { kEhFrame, kDebugFrame, kGo, kSframe };
+enum class RowSource : std::uint8_t { kEhFrame, kDebugFrame, kGo, kSframe };
 
 // Sixteen bytes, because a large program has a million of them while its table is made.
 struct IndexedFde {
   std::uint32_t start = 0;   // from the segment table's base
   std::uint32_t end = 0;     // likewise; above start
   std::uint32_t offset = 0;  // of the entry in its section; kGo, kSframe: the function's index
+  // Of most entries, so that they need not be read twice: bytes from the entry to its program (0: not of this one), CIE.
+  std::uint16_t program = 0;
+  std::uint8_t cie = 0;
   RowSource source = RowSource::kEhFrame;
 };
 

@@ -6,7 +6,6 @@
 #include <string_view>
 
 #include "unwind/aarch64/linker_code.h"
-#include "unwind/function_starts.h"
 #include "unwind/x86_64/linker_code.h"
 #include "unwind/x86_64/stack_height.h"
 
@@ -192,13 +191,14 @@ void GapRules::fill(std::uint64_t from, std::uint64_t to, bool after_function, R
   append_rest(at, to, by_frame_pointer, out);
 }
 
-std::span<const std::uint64_t> GapRules::starts(std::uint64_t from, std::uint64_t to) const {
-  if (!starts_) {
-    const std::uint64_t end = segment_.address.value + segment_.size;
-    starts_ = machine_ == elf::Machine::kX86_64 ? function_starts(file_, segment_.address.value, end)
-                                                : std::vector<std::uint64_t>{};
+std::vector<std::uint64_t> GapRules::starts(std::uint64_t from, std::uint64_t to) const {
+  if (machine_ != elf::Machine::kX86_64) {
+    return {};
   }
-  return {std::ranges::lower_bound(*starts_, from), std::ranges::lower_bound(*starts_, to)};
+  if (!starts_) {
+    starts_.emplace(file_, segment_.address.value, segment_.address.value + segment_.size);
+  }
+  return starts_->in(from, to);
 }
 
 // Start code is called by nobody: what it called returns to a root. It is short and ends before the first function that
@@ -211,7 +211,7 @@ void GapRules::append_rest(std::uint64_t from, std::uint64_t to, bool by_frame_p
     from = entry_;
   }
   if (entry_ == from && from < to && entry_ != 0) {
-    const std::span<const std::uint64_t> later = starts(entry_ + 1, entry_ + kStartCode);
+    const std::vector<std::uint64_t> later = starts(entry_ + 1, entry_ + kStartCode);
     const std::uint64_t end = std::min(to, later.empty() ? entry_ + kStartCode : later.front());
     out.append(entry_, row_of(UNWIND_END));
     from = end;

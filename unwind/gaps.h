@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "elf/elf_file.h"
+#include "unwind/function_starts.h"
 #include "unwind/known_code.h"
 #include "unwind/table.h"
 
@@ -49,7 +50,7 @@ class GapRules {
 
   // Functions that begin in [from, to), as far as symbols tell. Symbols are read when first asked for: most files have
   // no code that they would help with.
-  std::span<const std::uint64_t> starts(std::uint64_t from, std::uint64_t to) const;
+  std::vector<std::uint64_t> starts(std::uint64_t from, std::uint64_t to) const;
 
   const elf::ElfFile& file_;
   const elf::Segment segment_;
@@ -58,7 +59,7 @@ class GapRules {
   elf::Machine machine_;
   std::uint64_t entry_;
   std::vector<KnownCode> known_;  // by start, disjoint
-  mutable std::optional<std::vector<std::uint64_t>> starts_;
+  mutable std::optional<FunctionStarts> starts_;
 };
 
 }  // namespace stoker::unwind

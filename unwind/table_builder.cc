@@ -61,7 +61,7 @@ class FdeRunner {
 
   // Appends the rows of [start, stop), which is the FDE's range or its front part.
   void run(const IndexedFde& entry, std::uint64_t start, std::uint64_t stop, RowAppender& out) {
-    const auto fde = reader_.fde_at(entry.offset);
+    const auto fde = program_of(entry);
     const Initial* initial = fde ? initial_state(fde->cie) : nullptr;
     if (initial == nullptr || !initial->good) {
       ++stats_.malformed;
@@ -78,7 +78,7 @@ class FdeRunner {
     const auto emit = [&](std::uint64_t from, std::uint64_t /*to*/, State& row) {
       append(from, encode(row, section, cie), out);
     };
-    const ProgramEnd end = run_program(input, fde->program, start, stop, state, emit);
+    const ProgramEnd end = run_program(input, fde->range, start, stop, state, emit);
     if (end.ending == ProgramEnding::kMalformed) {
       ++stats_.malformed;
       append(end.location, unsupported(), out);
@@ -93,6 +93,23 @@ class FdeRunner {
     bool good = false;
     State state;
   };
+
+  struct Program {
+    std::uint32_t cie;
+    ProgramRange range;
+  };
+  std::optional<Program> program_of(const IndexedFde& entry) {
+    if (entry.program == 0) {
+      const auto fde = reader_.fde_at(entry.offset);
+      return fde ? std::optional(Program{fde->cie, fde->program}) : std::nullopt;
+    }
+    // The index has read it: only its end is left to be read, from its length of 4 bytes.
+    ByteReader reader(reader_.section().bytes);
+    reader.seek(entry.offset);
+    const std::uint32_t length = reader.u32();
+    return Program{entry.cie,
+                   {entry.offset + entry.program, entry.offset + std::uint32_t{sizeof(length)} + length}};
+  }
 
   const Initial* initial_state(std::uint32_t index) {
     if (initials_.size() <= index) {
@@ -143,7 +160,7 @@ class FdeRunner {
 
 // Functions between two returns of the file's pages: a look at a function's code brings 64 KiB around it in, and all
 // looks together the whole of a large file.
-constexpr std::size_t kFunctionsBetweenDrops = 2048;
+constexpr std::size_t kFunctionsBetweenDrops = 8192;
 
 // A row costs two bytes of instructions at the least and about six in practice.
 std::size_t expected_rows(const CfiSources& sources, const BuildLimits& limits) {
@@ -156,9 +173,10 @@ std::vector<IndexedFde> index_functions(const std::vector<Function>& functions, 
   std::vector<IndexedFde> entries;
   entries.reserve(functions.size());
   for (const Function& function : functions) {
-    entries.push_back({static_cast<std::uint32_t>(function.start - base.value),
-                       static_cast<std::uint32_t>(function.end - base.value),
-                       static_cast<std::uint32_t>(entries.size()), source});
+    entries.push_back({.start = static_cast<std::uint32_t>(function.start - base.value),
+                       .end = static_cast<std::uint32_t>(function.end - base.value),
+                       .offset = static_cast<std::uint32_t>(entries.size()),
+                       .source = source});
   }
   return entries;
 }

@@ -88,7 +88,8 @@ Comparison compare_with_cfi(const elf::ElfFile& file, const elf::Section& text) 
     return result;
   }
   const ByteView code = file.raw(text);
-  const auto rows = follow_stack(code, start, function_starts(file, start, start + code.size()));
+  const auto rows = follow_stack(
+      code, start, FunctionStarts(file, start, start + code.size()).in(start, start + code.size()));
   StandingCfi standing;
   for (std::size_t at = 0; at < code.size();) {
     const std::uint64_t here = start + at;
