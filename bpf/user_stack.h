@@ -17,21 +17,25 @@ WALK_PART int copy_user_stack(void) {
   for (u32 i = 0; i < USER_REGISTERS; i++) {
     copy->registers[i] = regs->values[i];
   }
-  u64 start = (regs->values[USER_SP] & ~7ull) - RED_ZONE;
+  u64 sp = regs->values[USER_SP] & ~7ull;
+  u64 start = sp - RED_ZONE;
   copy->start = start;
   copy->reserved = 0;
   u8 *bytes = (u8 *)(copy + 1);
   u32 size = 0;
   /* Up to the next page's end first, then whole pages, until one cannot be read: the stack's end. */
-  for (u32 i = 0; i <= STACK_COPY_MAX / 4096; i++) {
+  for (u32 i = 0; i <= STACK_COPY_MAX / 4096 + 1; i++) {
     u32 piece = 4096 - (u32)((start + size) & 4095);
     if (size >= STACK_COPY_MAX || piece > 4096) {
       break;
     }
-    if (bpf_probe_read_user(bytes + size, piece, (const void *)(start + size)) != 0) {
+    if (bpf_probe_read_user(bytes + size, piece, (const void *)(start + size)) == 0) {
+      size += piece;
+    } else if (i == 0) {
+      start = copy->start = sp; /* nothing has touched the page below yet, or it is a guard */
+    } else {
       break;
     }
-    size += piece;
   }
   copy->size = size;
   return sizeof(*copy) + size;

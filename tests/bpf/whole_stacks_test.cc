@@ -93,5 +93,16 @@ TEST_F(WholeStacks, AHandlerOnItsOwnStackInsideACallbackLeadsBackToMain) {
       0u);
 }
 
+TEST_F(WholeStacks, AStackWhosePageBelowCannotBeReadIsCopiedFromItsPointerOn) {
+  const Recording recording = Recording::of({"-F", "997", "-d", "60s"}, {target("tight_stack"), "40"});
+  EXPECT_FALSE(truth_of(recording.output()).chains.empty()) << recording.output();
+  const auto tight = [](const Stack& stack) { return stack.has("spin_tight()"); };
+  EXPECT_GT(recording.count(tight), 300u);  // the first ones of each process come as copies
+  EXPECT_EQ(recording.count([&](const Stack& stack) {
+    return tight(stack) && !(stack.has("on_tight_stack()") && stack.names.back() == "__start_context");
+  }),
+            0u);
+}
+
 }  // namespace
 }  // namespace stoker::test
