@@ -81,7 +81,8 @@ ByteView Sections::get(SectionId id) const {
 }
 
 void Sections::report(const Error& error) const {
-  if (complain_ && !reported_) {
+  // Whoever opened a damaged file has said so.
+  if (complain_ && !reported_ && !file_->damage()) {
     reported_ = true;
     complain_(error);
   }

@@ -9,7 +9,9 @@
 #include "symbolize/dwarf/form.h"
 #include "symbolize/dwarf/interval_map.h"
 #include "symbolize/dwarf/package.h"
+#include "symbolize/dwarf/sections.h"
 #include "tests/unit/symbolize/dwarf_bytes.h"
+#include "tests/unit/symbolize/elf_builder.h"
 
 namespace stoker::symbolize::dwarf {
 namespace {
@@ -185,6 +187,21 @@ TEST(DwarfPackage, AnIndexThatIsCutOrHasImpossibleCountsAnswersNothing) {
   }
   const Bytes huge = Bytes().u32(5).u32(0xffffffff).u32(0xffffffff).u32(0x80000000).u64(0).u64(0);
   EXPECT_FALSE(find_in_package(huge.view(), 0));
+}
+
+TEST(DwarfSections, WhatCompressedOnesGrowToIsCountedInSplitFilesToo) {
+  // Elf64_Chdr: zlib, the size, alignment 1.
+  const auto header = [](std::uint64_t size) { return Bytes().u32(1).u32(0).u64(size).u64(1).str(); };
+  const std::string old = std::string("ZLIB\0\0\0\0\0\0\x10\0", 12);
+  ElfBuilder builder;
+  EXPECT_EQ(inflated_bytes(*builder.build()), 0u);
+  builder.section(".debug_info.dwo", header(1 << 20), SHF_COMPRESSED);
+  builder.section(".debug_str", header(1 << 30), SHF_COMPRESSED);
+  builder.section(".zdebug_line", old);
+  builder.section(".debug_pubnames", header(1 << 25), SHF_COMPRESSED);
+  EXPECT_EQ(inflated_bytes(*builder.build()), (1u << 20) + (1u << 30) + (1u << 12)) << "of what is read";
+  builder.section(".debug_line", header(UINT64_MAX), SHF_COMPRESSED);
+  EXPECT_EQ(inflated_bytes(*builder.build()), UINT64_MAX) << "does not wrap";
 }
 
 }  // namespace

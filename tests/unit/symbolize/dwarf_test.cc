@@ -26,6 +26,9 @@ enum Code : std::uint64_t {
   kFarInlined,    // abstract_origin (ref_addr), low_pc, high_pc (length), call_line
   kRangeUnit,     // ranges
   kStructure,     // name; has children
+  kPartialUnit,   // nothing
+  kImport,        // import (ref_addr)
+  kFarConcrete,   // abstract_origin (ref_addr), low_pc, high_pc (length)
 };
 
 std::string abbreviations() {
@@ -48,6 +51,9 @@ std::string abbreviations() {
   add(kFarInlined, 0x1d, false, {{0x31, 0x10}, {0x11, 0x01}, {0x12, 0x06}, {0x59, 0x0b}});
   add(kRangeUnit, 0x11, true, {{0x55, 0x17}});
   add(kStructure, 0x13, true, {{0x03, 0x08}});
+  add(kPartialUnit, 0x3c, true, {});
+  add(kImport, 0x3d, false, {{0x18, 0x10}});
+  add(kFarConcrete, 0x2e, true, {{0x31, 0x10}, {0x11, 0x01}, {0x12, 0x06}});
   return table.u8(0).str();
 }
 
@@ -69,7 +75,9 @@ Bytes inlined(Code code, std::uint64_t origin, std::uint64_t low, std::uint64_t 
 struct Made {
   explicit Made(const std::string& info, const std::string& ranges = {})
       : elf({{".debug_info", info}, {".debug_abbrev", abbreviations()}, {".debug_ranges", ranges}}),
-        dwarf(*Dwarf::open({.main = elf.file(), .debug = elf.file()})) {}
+        dwarf(*Dwarf::open({.main = elf.file(), .debug = elf.file(), .complain = [this](const Error& error) {
+                              complaints.push_back(error.message());
+                            }})) {}
 
   // "name:line" of each frame; the linkage name where there is one.
   std::vector<std::string> at(std::uint64_t address) {
@@ -84,6 +92,7 @@ struct Made {
   }
 
   MadeElf elf;
+  std::vector<std::string> complaints;
   std::unique_ptr<Dwarf> dwarf;
 };
 
@@ -166,6 +175,40 @@ TEST(Dwarf, CyclicOriginsEnd) {
   EXPECT_THAT(made.at(0x2000), ElementsAre(":0"));
 }
 
+TEST(Dwarf, OriginsInACircleThroughTwoUnitsEnd) {
+  // Each unit: its own DIE, then a function whose origin is the other unit's.
+  const std::uint64_t own = unit_die(0, 0).size();
+  const auto one = [&](std::uint64_t low, std::uint64_t origin) {
+    return unit(unit_die(low, 0x100).uleb(kFarConcrete).u32(origin).u64(low).u32(0x100).u8(0).u8(0));
+  };
+  const std::uint64_t size = one(0, 0).size();
+  Made made(one(0x2000, size + kFirst + own).raw(one(0x2100, kFirst + own).str()).str());
+  EXPECT_THAT(made.at(0x2000), ElementsAre(":0"));
+  EXPECT_THAT(made.at(0x2100), ElementsAre(":0"));
+}
+
+TEST(Dwarf, UnitsThatImportEachOtherEnd) {
+  // Two partial units and the one with code, each of which imports the next; what is inlined comes from the second.
+  const auto partial = [](std::uint64_t imported) {
+    return unit(Bytes()
+                    .uleb(kPartialUnit)
+                    .uleb(kImport)
+                    .u32(imported)
+                    .uleb(kAbstract)
+                    .text("p")
+                    .text("_Z1p")
+                    .u8(5)
+                    .u8(0));
+  };
+  const std::uint64_t size = partial(0).size();
+  const std::uint64_t abstract = size + kFirst + 1 + 5;
+  Bytes dies = unit_die(0x2000, 0x100).uleb(kImport).u32(kFirst).raw(function("main", 0x2000, 0x100).str());
+  dies.raw(inlined(kFarInlined, abstract, 0x2010, 0x10, 3).str()).u8(0).u8(0);
+  Made made(partial(size + kFirst).raw(partial(2 * size + kFirst).str()).raw(unit(dies).str()).str());
+  EXPECT_THAT(made.at(0x2010), ElementsAre("_Z1p:0", "main:3"));
+  EXPECT_THAT(made.complaints, IsEmpty());
+}
+
 TEST(Dwarf, ChainsAreCutAtTheirMost) {
   Bytes dies = unit_die(0x2000, 0x100);
   const std::uint64_t f = kFirst + dies.size();
@@ -191,6 +234,25 @@ TEST(Dwarf, ABadUnitCostsOnlyItself) {
     Made made(unit_bytes + good);
     EXPECT_THAT(made.at(0x2020), ElementsAre("_Z1g:0", "_Z1f:9", "main:7"));
   }
+}
+
+TEST(Dwarf, AFileOfBadUnitsIsNamedOnce) {
+  std::string info;
+  for (int i = 0; i < 100; ++i) {
+    info += unit(Bytes().uleb(99)).str() + unit(two_inlines(), 17).str();
+  }
+  Made made(info + unit(two_inlines()).str());
+  EXPECT_THAT(made.at(0x2020), ElementsAre("_Z1g:0", "_Z1f:9", "main:7"));
+  EXPECT_THAT(made.at(0x5000), IsEmpty());
+  ASSERT_EQ(made.complaints.size(), 1u);
+  EXPECT_THAT(made.complaints[0],
+              ::testing::StartsWith("cannot read all debug data of made: a unit of an unknown"));
+}
+
+TEST(Dwarf, AGoodFileIsNotNamed) {
+  Made made(unit(two_inlines()).str());
+  made.at(0x2020);
+  EXPECT_THAT(made.complaints, IsEmpty());
 }
 
 TEST(Dwarf, CutAnywhereTheSectionsAnswerOrDoNot) {

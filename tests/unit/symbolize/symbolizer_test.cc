@@ -1,7 +1,12 @@
 #include "symbolize/symbolizer.h"
 
+#include <dlfcn.h>
 #include <gtest/gtest.h>
+#include <sys/auxv.h>
 
+#include <cstring>
+
+#include "base/mapped_file.h"
 #include "symbolize/batch.h"
 #include "tests/unit/symbolize/elf_builder.h"
 #include "tests/unit/symbolize/temp_directory.h"
@@ -59,6 +64,57 @@ TEST(Symbolizer, BinaryThatCouldNotBeOpenedHasNoNames) {
   Symbolizer symbolizer({});
   EXPECT_TRUE(symbolizer.symbolize(std::make_shared<elf::Binary>(), {0x1100}).empty());
   EXPECT_TRUE(symbolizer.symbolize(nullptr, {0x1100}).empty());
+}
+
+TEST(Symbolizer, ADamagedFileIsNamedOnceAndKeepsTheRest) {
+  std::string bytes = ElfBuilder().symbols({{"f", 0x1100, 16}}).section(".debug_info", "units").bytes();
+  Elf64_Ehdr header;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  // Section 4, .debug_info, of 2^63 bytes.
+  const std::uint64_t huge = std::uint64_t{1} << 63;
+  std::memcpy(bytes.data() + header.e_shoff + 4 * sizeof(Elf64_Shdr) + offsetof(Elf64_Shdr, sh_size), &huge,
+              sizeof huge);
+  auto binary = std::make_shared<elf::Binary>();
+  binary->id = 1;
+  binary->path = "/bin/x";
+  binary->elf = ElfBuilder::parse_elf(std::move(bytes));
+  testing::internal::CaptureStderr();
+  Symbolizer symbolizer({});
+  EXPECT_EQ(symbolizer.symbolize(binary, {0x1100})[0].function, "f");
+  EXPECT_EQ(symbolizer.symbolize(binary, {0x1104})[0].function, "f");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            "agent: cannot read all of ELF file built: its section .debug_info lies outside the file\n");
+}
+
+// Truth: the dynamic linker's own look-ups in the vDSO that the kernel gave this process.
+TEST(Symbolizer, TheVdsosCodeHasItsNames) {
+  const std::uint64_t start = ::getauxval(AT_SYSINFO_EHDR);
+  void* const vdso = ::dlopen("linux-vdso.so.1", RTLD_LAZY | RTLD_NOLOAD);
+  if (start == 0 || vdso == nullptr) {
+    GTEST_SKIP() << "no vDSO";
+  }
+  const auto maps = read_file("/proc/self/maps");
+  ASSERT_TRUE(maps);
+  const std::size_t line = maps->rfind('\n', maps->find("[vdso]")) + 1;
+  const std::uint64_t end = std::stoull(maps->substr(maps->find('-', line) + 1), nullptr, 16);
+  auto binary = std::make_shared<elf::Binary>();
+  binary->id = 1;
+  binary->path = "[vdso]";
+  binary->elf = ElfBuilder::parse_elf(std::string(reinterpret_cast<const char*>(start), end - start));
+  ASSERT_NE(binary->elf, nullptr);
+  Symbolizer symbolizer({});
+#ifdef __x86_64__
+  const std::string prefix = "__vdso_";
+#else
+  const std::string prefix = "__kernel_";
+#endif
+  for (const std::string name : {"clock_gettime", "gettimeofday", "clock_getres"}) {
+    const auto address = reinterpret_cast<std::uint64_t>(::dlsym(vdso, (prefix + name).c_str()));
+    ASSERT_NE(address, 0u) << name;
+    const auto frames = symbolizer.symbolize(binary, {address - start});
+    ASSERT_EQ(frames.size(), 1u) << name;
+    EXPECT_TRUE(frames[0].function == name || frames[0].function == prefix + name) << frames[0].function;
+  }
 }
 
 TEST(Symbolizer, StaysWithinItsBudgetOverManyFiles) {
