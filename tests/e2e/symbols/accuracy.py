@@ -5,6 +5,7 @@ Cases are files of this host (libc with its debug file, python3 where it has one
 stripped with a debug link, with minidebuginfo, and Go with and without symbols. Where the answers differ, the class
 says who is right; anything outside the classes counts against the 99.9 %.
 """
+import glob
 import json
 import os
 import random
@@ -219,20 +220,80 @@ def cxx(tool, folder):
     compare_table("C++ stripped, minidebuginfo", tool, mini, table)
 
 
+def plt(tool, folder):
+    """Stubs that call other files' functions, in every layout that the linkers make, as objdump names them."""
+    source = os.path.join(folder, "plt.c")
+    with open(source, "w", encoding="utf-8") as file:
+        file.write("#include <stdio.h>\n#include <stdlib.h>\n#include <time.h>\n"
+                   "int (*volatile pointer)(const char*) = puts;\n"
+                   "int main(int c, char** v) { pointer(v[0]); puts(v[0]); srand(time(NULL)); return rand() + getchar(); }\n")
+    lazy, now = ["-Wl,-z,lazy"], ["-Wl,-z,now"]
+    ways = [(compiler, flags) for compiler in ("gcc", "clang-19") if shutil.which(compiler) for flags in (
+        lazy, now, lazy + ["-no-pie"], lazy + ["-fcf-protection"], now + ["-fcf-protection"],
+        lazy + ["-fuse-ld=lld-19" if compiler == "clang-19" else "-Wl,-z,ibtplt"])]
+    total, wrong = 0, []
+    for compiler, flags in ways:
+        program = os.path.join(folder, "plt")
+        run([compiler, "-O2", *flags, "-o", program, source])
+        total, wrong = plt_of(tool, program, total, wrong)
+    libraries = glob.glob("/usr/lib/*-linux-gnu/libstdc++.so.6") + glob.glob("/usr/lib/*-linux-gnu/libcurl*.so.4")
+    for library in libraries:
+        total, wrong = plt_of(tool, library, total, wrong)
+    print(f"PLT: {total} addresses, {len(wrong)} wrong")
+    for each in wrong[:5]:
+        print("   ", *each)
+    if total < 100 or wrong:
+        failures.append("PLT")
+
+
+def plt_of(tool, program, total, wrong):
+    labels = re.findall(r"^([0-9a-f]+) <([^<>]+)@plt>:", run(["objdump", "-d", program]), re.MULTILINE)
+    # What objdump calls by an offset is a stub that it knows no name for.
+    labels = [(int(at, 16), name.split("@")[0]) for at, name in labels if "+0x" not in name]
+    for byte in (0, 5):
+        answers = ask_us(tool, program, [at + byte for at, _ in labels])
+        for (at, name), frames in zip(labels, answers):
+            if [frame[2] for frame in frames] != [name + "@plt"]:
+                wrong.append((program, hex(at + byte), name, frames))
+    return total + 2 * len(labels), wrong
+
+
+def go_roots():
+    """The installed release's; with STOKER_E2E_FULL=1 those as well that `go mod download
+    golang.org/toolchain@v0.0.1-go1.17.13.linux-amd64` has brought: each brought another layout of pclntab."""
+    roots = [run(["go", "env", "GOROOT"]).strip()] if shutil.which("go") else []
+    if roots and os.environ.get("STOKER_E2E_FULL", "0") != "0":
+        modules = run(["go", "env", "GOMODCACHE"]).strip()
+        roots += sorted(glob.glob(os.path.join(modules, "golang.org", "toolchain@*")))
+    # Modules come without the right to execute what lies in them.
+    return [root for root in roots if all(os.access(tool, os.X_OK)
+                                          for tool in glob.glob(os.path.join(root, "pkg/tool/*/compile")))]
+
+
 def go(tool, folder):
-    if not shutil.which("go"):
+    roots = go_roots()
+    if not roots:
         print("Go: skipped, not installed")
-        return
+    for root in roots:
+        go_release(tool, folder, root)
+
+
+def go_release(tool, folder, root):
+    command = os.path.join(root, "bin", "go")
+    environment = dict(os.environ, CGO_ENABLED="0", GOENV="off", GOFLAGS="", GOTOOLCHAIN="local", GOROOT=root)
+    release = run([command, "version"], env=environment).split()[2].removeprefix("go")
+    generics = tuple(map(int, re.findall(r"\d+", release)[:2])) >= (1, 18)
     with open(os.path.join(folder, "go.mod"), "w", encoding="utf-8") as file:
-        file.write("module example.com/p\ngo 1.21\n")
+        file.write(f"module example.com/p\ngo {'1.18' if generics else '1.15'}\n")
     with open(os.path.join(folder, "main.go"), "w", encoding="utf-8") as file:
-        file.write(GO_SOURCE)
-    environment = dict(os.environ, CGO_ENABLED="0", GOFLAGS="-buildvcs=false", GOTOOLCHAIN="local")
+        file.write(GO_SOURCE if generics else GO_SOURCE.replace("pair[T any]", "pair").replace("pair[T]", "pair")
+                   .replace("pair[int]", "pair").replace("T", "int").replace("]any", "]interface{}"))
     for mode in ([], ["-buildmode=pie"]):
         twin, stripped = os.path.join(folder, "twin"), os.path.join(folder, "stripped")
-        run(["go", "build", *mode, "-o", twin, "."], cwd=folder, env=environment)
-        run(["go", "build", *mode, "-ldflags=-s -w", "-o", stripped, "."], cwd=folder, env=environment)
-        compare("Go -s -w " + " ".join(mode), tool, stripped, twin, functions(twin), go=True)
+        # Early releases compress DWARF in a form that llvm-symbolizer does not read.
+        run([command, "build", *mode, "-ldflags=-compressdwarf=false", "-o", twin, "."], cwd=folder, env=environment)
+        run([command, "build", *mode, "-ldflags=-s -w", "-o", stripped, "."], cwd=folder, env=environment)
+        compare(" ".join([f"Go {release} -s -w", *mode]), tool, stripped, twin, functions(twin), go=True)
 
 
 def main():
@@ -242,6 +303,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         libc(sys.argv[1])
         cxx(sys.argv[1], folder)
+        plt(sys.argv[1], folder)
         go(sys.argv[1], folder)
     print("failed:", failures) if failures else print("all within the figures")
     return 1 if failures else 0
