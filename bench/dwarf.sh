@@ -3,9 +3,10 @@
 #   bench/dwarf.sh [DWARF_LOOKUP FILE [ADDRESSES]]
 # Without FILE: 60 MB of C++ templates at -O2 with DWARF 5, built here (34 copies of tests/e2e/dwarf/programs/templates.cc)
 # ADDRESSES (hexadecimal, one a line) are by default 10,000 from inside FILE's functions; the first of them alone is
-# the cost of the first answer. `agent` is the same with symbol tables, names and JSON. Needs GNU time, python3 and
-# llvm-symbolizer-19; elfutils' and binutils' tools are asked 200 addresses where they are installed, for they take very
-# long. Reports, asserts nothing.
+# the cost of the first answer, with its wall time. `agent` is the same with symbol tables, names and JSON. Needs GNU
+# time, python3 and llvm-symbolizer-19. Peers that are installed are asked the same: blazecli (cargo install blazecli) and
+# gimli's addr2line (cargo install addr2line --features bin; GIMLI_ADDR2LINE says where, for binutils has that name).
+# elfutils' and binutils' tools take very long, and are asked 200 addresses. Reports, asserts nothing.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
@@ -53,33 +54,52 @@ measure() {
   list=$2
   shift 2
   for _ in 1 2 3; do
-    /usr/bin/time -o "$work/time" -f '%U %S %M' "$@" < "$list" > /dev/null
-    awk '{ print $1 + $2, $3 / 1024 }' "$work/time"
+    /usr/bin/time -o "$work/time" -f '%U %S %M %e' "$@" < "$list" > /dev/null
+    awk '{ print $1 + $2, $3 / 1024, $4 }' "$work/time"
   done | sort -n | sed -n 2p > "$work/$name"
-  awk -v name="$name" '{ printf "%-14s %6.2f CPU s %7.1f MiB\n", name, $1, $2 }' "$work/$name"
+  awk -v name="$name" '{ printf "%-15s %6.2f CPU s %7.1f MiB %6.2f s of wall time\n", name, $1, $2, $3 }' "$work/$name"
 }
 ratio() {
   paste "$work/$1" "$work/$2" | awk -v what="$1 / $2" \
-    '{ printf "%-26s CPU x %.2f, memory x %.2f\n", what, $1 / ($3 + 1e-9), $2 / $4 }'
+    '{ printf "%-30s CPU x %.2f, memory x %.2f\n", what, $1 / ($4 + 1e-9), $2 / $5 }'
 }
-# peer NAME LIST COMMAND…: measure, where the command is installed.
+# peer OURS NAME LIST COMMAND…: where the command is installed, measures it and ours beside it.
 peer() {
+  ours=$1
+  shift
   if command -v "$3" > /dev/null; then
     measure "$@"
+    ratio "$ours" "$1"
+  else
+    echo "$1: skipped, $3 is not installed"
   fi
 }
-agent() {
-  if [ -x "$bin/agent" ]; then
-    measure "$1" "$2" "$bin/agent" symbolize --json --demangle none "$file"
-    ratio "$1" "$3"
+# Its addresses are arguments.
+blazecli_list() {
+  if command -v blazecli > /dev/null; then
+    # shellcheck disable=SC2016 # the inner shell expands these
+    measure "$1" "$2" sh -c 'exec blazecli symbolize elf --path "$0" $(cat)' "$file"
+    ratio "$3" "$1"
+  else
+    echo "$1: skipped, blazecli is not installed"
   fi
 }
+
+agent=$bin/agent
 for each in first list; do
-  measure "ours-$each" "$work/$each" "$lookup" "$file"
-  measure "llvm-$each" "$work/$each" llvm-symbolizer-19 "--obj=$file" --inlines --no-demangle
+  list=$work/$each
+  measure "llvm-$each" "$list" llvm-symbolizer-19 "--obj=$file" --inlines --no-demangle
+  measure "ours-$each" "$list" "$lookup" "$file"
   ratio "ours-$each" "llvm-$each"
-  agent "agent-$each" "$work/$each" "llvm-$each"
+  whole=ours-$each
+  if [ -x "$agent" ]; then
+    whole=agent-$each
+    measure "$whole" "$list" "$agent" symbolize --json --demangle none "$file"
+    ratio "$whole" "llvm-$each"
+  fi
+  peer "$whole" "gimli-$each" "$list" "${GIMLI_ADDR2LINE:-gimli-addr2line}" -a -f -i -e "$file"
+  blazecli_list "blazesym-$each" "$list" "$whole"
 done
 measure ours-short "$work/short" "$lookup" "$file"
-peer elfutils-short "$work/short" eu-addr2line -i -f -e "$file"
-peer binutils-short "$work/short" addr2line -i -f -e "$file"
+peer ours-short elfutils-short "$work/short" eu-addr2line -i -f -e "$file"
+peer ours-short binutils-short "$work/short" addr2line -i -f -e "$file"
