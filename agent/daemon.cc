@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <re2/re2.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -50,14 +49,12 @@ Result<SessionOptions> session_options(const config::Config& config) {
     options.sampler.follow_children = true;
     options.sampler.target_pids.assign(config.sampling.pids.begin(), config.sampling.pids.end());
   } else if (!config.sampling.comm.empty()) {
-    auto expression = std::make_shared<RE2>(config.sampling.comm, RE2::Quiet);
-    if (!expression->ok()) {
-      return make_error("bad sampling.comm '" + config.sampling.comm + "'", expression->error());
+    auto filter = comm_filter(config.sampling.comm);
+    if (!filter) {
+      return make_error("sampling.comm", filter.error().message());
     }
     options.sampler.filter = FILTER_COMM;
-    options.filter.comm = [expression](std::string_view comm) {
-      return RE2::PartialMatch(re2::StringPiece(comm.data(), comm.size()), *expression);
-    };
+    options.filter.comm = *std::move(filter);
   }
   return options;
 }

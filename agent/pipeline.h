@@ -16,6 +16,7 @@
 
 #include "agent/batch.h"
 #include "agent/copy_walker.h"
+#include "agent/process_filter.h"
 #include "agent/process_maps.h"
 #include "agent/process_timeline.h"
 #include "agent/sampler.h"
@@ -28,11 +29,6 @@
 namespace stoker::agent {
 
 // Judges processes that the kernel side is undecided about; empty functions where the filter needs none.
-struct ProcessFilter {
-  std::function<bool(std::string_view comm)> comm;                         // FILTER_COMM
-  std::function<bool(const discovery::ContainerId& container)> container;  // FILTER_PROCESS
-};
-
 class Pipeline {
  public:
   // All references must outlive the pipeline.

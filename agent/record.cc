@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <re2/re2.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -89,11 +88,12 @@ Result<> Recording::start() {
     session.sampler.filter = FILTER_PIDS;
     session.sampler.follow_children = options_.children || command_.has_value();
   } else if (!options_.comm.empty()) {
-    auto expression = std::make_shared<RE2>(options_.comm, RE2::Quiet);
+    auto filter = comm_filter(options_.comm);
+    if (!filter) {
+      return std::unexpected(filter.error());
+    }
     session.sampler.filter = FILTER_COMM;
-    session.filter.comm = [expression](std::string_view comm) {
-      return RE2::PartialMatch(re2::StringPiece(comm.data(), comm.size()), *expression);
-    };
+    session.filter.comm = *std::move(filter);
   } else if (!options_.container.empty()) {
     session.sampler.filter = FILTER_PROCESS;
     session.filter.container = [id = options_.container](const discovery::ContainerId& container) {
@@ -254,9 +254,8 @@ int Recording::run() {
 
 int record(const RecordOptions& options) {
   if (!options.comm.empty()) {
-    const RE2 expression(options.comm, RE2::Quiet);
-    if (!expression.ok()) {
-      log::error("bad --comm expression '{}': {}", options.comm, expression.error());
+    if (const auto filter = comm_filter(options.comm); !filter) {
+      log::error("--comm: {}", filter.error().message());
       return kUsage;
     }
   }

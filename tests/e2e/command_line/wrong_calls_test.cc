@@ -75,7 +75,7 @@ INSTANTIATE_TEST_SUITE_P(
         WrongCall{{"record", "--pid", "abc"}, 2, "bad process id 'abc'"},
         WrongCall{{"record", "--pid", "-5"}, 2, "bad process id '-5'"},
         WrongCall{{"record", "--pid", "99999999999"}, 2, "bad process id"},
-        WrongCall{{"record", "--comm", "("}, 2, "bad --comm expression"},
+        WrongCall{{"record", "--comm", "("}, 2, "--comm: bad expression"},
         WrongCall{{"record", "--comm", ""}, 2, "regular expression"},
         WrongCall{{"record", "--container", ""}, 2, "container"},
         WrongCall{{"record", "--all", "--children"}, 2, "--pid"},

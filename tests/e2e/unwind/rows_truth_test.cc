@@ -315,6 +315,7 @@ std::vector<std::string> files() {
         std::string("/usr/bin/python3.11"), std::string("/usr/lib/llvm-19/bin/clang"),
         // A Go program of this build; Go's own tools are stripped of what readelf could read.
         (std::filesystem::canonical("/proc/self/exe").parent_path() / "pyroscope_judge").string(),
+        (std::filesystem::canonical("/proc/self/exe").parent_path() / "targets/rust_panic").string(),
         std::string("/proc/self/exe")}) {
     if (std::filesystem::exists(file)) {
       all.push_back(file);
