@@ -131,7 +131,9 @@ struct signal_struct {
   struct pid *pids[4];
 };
 
-struct mm_struct;
+struct mm_struct {
+  unsigned long end_code;
+};
 
 #if defined(__TARGET_ARCH_x86)
 struct thread_struct {

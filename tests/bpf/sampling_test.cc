@@ -145,6 +145,23 @@ TEST_F(Sampling, AnExecInTheWindowMakesTwoImagesOfOneProcess) {
   EXPECT_NE(pids["in_child"], pids["before_exec"]);
 }
 
+TEST_F(Sampling, InTheMiddleOfExecThereIsNoUserStack) {
+  const Recording recording = Recording::of(
+      {"-F", "4999", "-d", "60s"},
+      {"sh", "-c",
+       "for i in 0 1 2 3 4 5 6 7 8 9; do for j in 0 1 2 3 4 5 6 7 8 9; do /bin/true; done; done"});
+  std::uint64_t in_exec = 0;
+  for (const Stack& stack : recording.stacks()) {
+    if (stack.has("load_elf_binary")) {
+      in_exec += stack.count;
+      // Either the shell's whole stack, from before, or none.
+      EXPECT_FALSE(stack.has("[unknown]")) << stack.names.back();
+      EXPECT_FALSE(stack.names.back().starts_with("[cut:")) << stack.names.back();
+    }
+  }
+  EXPECT_GT(in_exec, 20u) << recording.errors();
+}
+
 TEST_F(Sampling, EveryOneOf300ProcessesOf30MillisecondsIsSampledAndNamed) {
   Recording recording({"-F", "199", "-d", "170s", "--comm", "^short_lived$"});
   double cpu = 0;
