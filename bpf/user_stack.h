@@ -5,6 +5,8 @@
 
 #include "user_registers.h"
 
+enum { STACK_SKIPPED = 4 }; /* beginnings of a copy that cannot be read */
+
 /* Registers and the top of the stack, behind the kernel frames: enough to walk it in user space. Returns their size. */
 WALK_PART int copy_user_stack(void) {
   struct scratch *scratch = this_scratch();
@@ -24,15 +26,16 @@ WALK_PART int copy_user_stack(void) {
   u8 *bytes = (u8 *)(copy + 1);
   u32 size = 0;
   /* Up to the next page's end first, then whole pages, until one cannot be read: the stack's end. */
-  for (u32 i = 0; i <= STACK_COPY_MAX / 4096 + 1; i++) {
+  for (u32 i = 0; i <= STACK_COPY_MAX / 4096 + STACK_SKIPPED; i++) {
     u32 piece = 4096 - (u32)((start + size) & 4095);
     if (size >= STACK_COPY_MAX || piece > 4096) {
       break;
     }
     if (bpf_probe_read_user(bytes + size, piece, (const void *)(start + size)) == 0) {
       size += piece;
-    } else if (i == 0) {
-      start = copy->start = sp; /* nothing has touched the page below yet, or it is a guard */
+    } else if (size == 0 && i < STACK_SKIPPED) {
+      /* Nothing has touched the page of the red zone yet, or, in the middle of a fault there, that of the frame. */
+      start = copy->start = start < sp ? sp : (start | 4095) + 1;
     } else {
       break;
     }
