@@ -1,7 +1,10 @@
 #include "agent/symbolize_command.h"
 
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
 #include <cstdio>
-#include <iostream>
 
 #include "agent/exit_code.h"
 #include "agent/read_profile.h"
@@ -10,6 +13,48 @@
 
 namespace stoker::agent {
 namespace {
+
+// Lines of standard input. Answers so far go out before it waits for more: whoever asks for one address at a time is
+// answered, and whoever asks for many does not pay for each.
+class InputLines {
+ public:
+  bool next(std::string& line) {
+    std::size_t end = buffer_.find('\n', start_);
+    while (end == std::string::npos && read_more()) {
+      end = buffer_.find('\n', start_);
+    }
+    if (start_ == buffer_.size()) {
+      return false;
+    }
+    end = std::min(end, buffer_.size());
+    line.assign(buffer_, start_, end - start_);
+    start_ = std::min(end + 1, buffer_.size());
+    return true;
+  }
+
+ private:
+  // At most two pieces are kept: a longer line, which is no address, is taken apart.
+  bool read_more() {
+    constexpr std::size_t kPiece = 64 << 10;
+    buffer_.erase(0, start_);
+    start_ = 0;
+    if (buffer_.size() > kPiece) {
+      return false;
+    }
+    std::fflush(stdout);
+    const std::size_t used = buffer_.size();
+    buffer_.resize(used + kPiece);
+    ssize_t count = 0;
+    do {
+      count = ::read(STDIN_FILENO, buffer_.data() + used, kPiece);
+    } while (count < 0 && errno == EINTR);
+    buffer_.resize(used + static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+    return count > 0;
+  }
+
+  std::string buffer_;
+  std::size_t start_ = 0;
+};
 
 // False, with a message, for text that is no address.
 bool answer(symbolize::BatchSymbolizer& symbolizer, const std::string& text, bool json) {
@@ -42,8 +87,9 @@ int symbolize_file(const SymbolizeOptions& options) {
   if (!options.addresses.empty()) {
     return good ? kSuccess : kUsage;
   }
+  InputLines lines;
   std::string line;
-  while (std::getline(std::cin, line)) {
+  while (lines.next(line)) {
     if (!line.empty()) {
       good &= answer(*symbolizer, line, options.json);
     }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -32,9 +33,20 @@ std::size_t utf8_length(std::string_view text) {
   return 0;
 }
 
+// Stands for itself in JSON.
+bool is_plain(char c) {
+  return c >= 0x20 && c <= 0x7e && c != '"' && c != '\\';
+}
+
 void append_json(std::string& out, std::string_view text) {
   out += '"';
   while (!text.empty()) {
+    const auto plain = static_cast<std::size_t>(std::ranges::find_if_not(text, is_plain) - text.begin());
+    out += text.substr(0, plain);
+    text.remove_prefix(plain);
+    if (text.empty()) {
+      break;
+    }
     const std::size_t length = utf8_length(text);
     const char c = text.front();
     if (length == 0) {

@@ -33,6 +33,14 @@ struct Indexed {
   std::uint64_t bytes = 0;  // of all the above
 };
 
+// A function that was described lately: the same few are inlined again and again.
+struct Described {
+  const DebugFile* file = nullptr;
+  std::uint64_t die = 0;
+  FunctionInfo info;
+};
+constexpr std::size_t kDescribed = 512;
+
 std::unique_ptr<DebugFile> open_file(const std::shared_ptr<const elf::ElfFile>& file, bool split,
                                      DebugFile* skeletons, const Complain& complain) {
   return file ? std::make_unique<DebugFile>(file, split, nullptr, skeletons, complain) : nullptr;
@@ -80,6 +88,7 @@ class Dwarf::Impl {
   std::uint64_t unit_bytes() const;
   void make_room();
   void forget_indexed(std::uint64_t budget);
+  const FunctionInfo& describe(const DieRef& die);
   void append_chain(const Indexed& indexed, const Unit& unit, std::uint32_t entry, std::vector<Frame>& out);
 
   CodeRanges code_;
@@ -94,6 +103,8 @@ class Dwarf::Impl {
   bool rangeless_indexed_ = false;
   std::vector<std::uint32_t> rangeless_;  // units whose own DIE does not say all their ranges
   IntervalMap rangeless_ranges_;          // of the functions in them
+
+  std::vector<Described> described_;  // by a hash of the DIE; empty until the first
 
   std::unordered_map<std::uint32_t, std::unique_ptr<Indexed>> indexed_;
   std::uint64_t indexed_bytes_ = 0;
@@ -252,6 +263,15 @@ bool Dwarf::Impl::find(std::uint64_t address, std::vector<Frame>& out) {
   return true;
 }
 
+const FunctionInfo& Dwarf::Impl::describe(const DieRef& die) {
+  described_.resize(kDescribed);
+  Described& slot = described_[(die.offset ^ die.offset >> 9) % kDescribed];
+  if (slot.file != die.file || slot.die != die.offset) {
+    slot = {die.file, die.offset, describe_function(die)};
+  }
+  return slot.info;
+}
+
 // The innermost frame stands in `out` with its line; each call's place is that of the frame around it.
 void Dwarf::Impl::append_chain(const Indexed& indexed, const Unit& unit, std::uint32_t entry,
                                std::vector<Frame>& out) {
@@ -261,7 +281,7 @@ void Dwarf::Impl::append_chain(const Indexed& indexed, const Unit& unit, std::ui
                          : file.split_unit(indexed.split.offset, indexed.split.bases, unit);
   while (dies != nullptr) {
     const FunctionIndex::Entry& function = indexed.functions.entry(entry);
-    const FunctionInfo info = describe_function({&file, dies, dies->header().offset + function.die});
+    const FunctionInfo& info = describe({&file, dies, dies->header().offset + function.die});
     Frame& frame = out.back();
     frame.linkage_name = info.linkage_name;
     frame.name = info.name;
@@ -286,8 +306,9 @@ std::uint64_t Dwarf::Impl::unit_bytes() const {
 }
 
 std::uint64_t Dwarf::Impl::memory_bytes() const {
-  return sizeof(*this) + indexed_bytes_ + debug_.memory_bytes() + unit_ranges_.memory_bytes() +
-         rangeless_ranges_.memory_bytes() + rangeless_.capacity() * sizeof(std::uint32_t) +
+  return sizeof(*this) + described_.capacity() * sizeof(Described) + indexed_bytes_ + debug_.memory_bytes() +
+         unit_ranges_.memory_bytes() + rangeless_ranges_.memory_bytes() +
+         rangeless_.capacity() * sizeof(std::uint32_t) +
          (supplementary_ ? supplementary_->memory_bytes() : 0) + (package_ ? package_->memory_bytes() : 0);
 }
 
@@ -301,6 +322,7 @@ void Dwarf::Impl::forget_indexed(std::uint64_t budget) {
     by_age.emplace_back(indexed->last_used, number);
   }
   std::ranges::sort(by_age);
+  described_.clear();  // has views of files that now close
   for (const auto& [age, number] : by_age) {
     if (indexed_bytes_ <= budget / 4 * 3) {
       break;
@@ -330,6 +352,7 @@ void Dwarf::Impl::trim(std::uint64_t budget) {
   if (held <= budget) {
     return;
   }
+  described_ = {};
   debug_.forget_units();
   if (supplementary_) {
     supplementary_->forget_units();
