@@ -16,8 +16,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   file->build_id();
   constexpr std::uint64_t kLargest = 1 << 20;
   for (const elf::Section& section : file->sections()) {
-    if (section.size < kLargest) {
-      (void)file->contents(section);
+    if (const auto contents = file->contents(section, kLargest);
+        contents && contents->owned() && contents->bytes().size() > kLargest) {
+      __builtin_trap();
     }
     file->is_code(section.address);
     elf::to_offset(section.address, file->executable_segments());

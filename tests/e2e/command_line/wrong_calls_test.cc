@@ -12,6 +12,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/mapped_file.h"
 #include "tests/bpf/process.h"
 
 namespace stoker::test {
@@ -119,6 +120,21 @@ TEST(CommandLine, BrokenYamlIsShownWithLineAndColumn) {
   expect_refusal(call({"config", "check", file}), 1, file + ":");
   std::ofstream(file) << "samplings:\n  rate: 5\n";
   expect_refusal(call({"config", "check", file}), 1, file + ":1:1: ");
+}
+
+TEST(CommandLine, OfAFileCutShortTheRestIsReadAndTheDamageNamedOnce) {
+  const TemporaryDirectory directory;
+  const std::string whole = read_file(program("agent"), std::size_t{1} << 30).value_or("");
+  for (const std::size_t size : {whole.size() / 2, std::size_t{4096}}) {
+    std::ofstream(directory / "cut", std::ios::binary) << whole.substr(0, size);
+    const Said said = call({"symbolize", "--json", directory / "cut", "1000", "2000", "3000"});
+    EXPECT_EQ(said.code, 0);
+    EXPECT_EQ(std::ranges::count(said.errors, '\n'), 1) << said.errors;
+    EXPECT_THAT(said.errors, HasSubstr("cannot read all of ELF file " + (directory / "cut")));
+    EXPECT_EQ(std::ranges::count(said.output, '\n'), 3) << said.output;
+  }
+  std::ofstream(directory / "cut", std::ios::binary) << whole.substr(0, 40);
+  expect_refusal(call({"symbolize", directory / "cut", "1000"}), 1, "the header is cut short");
 }
 
 TEST(CommandLine, HelpAndVersionAreNoMistakes) {

@@ -73,6 +73,7 @@ class Builder:
         self.compile("gcc-5", "g++", "-g")
         self.compile("gcc-4", "g++", "-g", "-gdwarf-4")
         self.compile("gcc-4-types", "g++", "-g", "-gdwarf-4", "-fdebug-types-section")
+        self.compile("gcc-3", "g++", "-g", "-gdwarf-3", "-gstrict-dwarf")
         self.compile("gcc-2", "g++", "-g", "-gdwarf-2", "-gstrict-dwarf", unnamed_by_peer=True)
         self.compile("gcc-64bit", "g++", "-g", "-gdwarf64")
         self.compile("gcc-lto", "g++", "-g", "-flto", "-ffunction-sections", "-Wl,--gc-sections")

@@ -11,6 +11,7 @@ STOKER_E2E_FULL=1 takes 10,000 addresses a file and larger programs.
 """
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -38,6 +39,21 @@ class Agent:
         run = subprocess.run(command, input=text, capture_output=True, text=True, check=True)
         return [[(f.get("file", ""), f.get("line", 0), f["function"]) for f in json.loads(line)["frames"]]
                 for line in run.stdout.splitlines()]
+
+
+def one_at_a_time(agent, file, addresses):
+    """Whoever asks for one address and waits is answered before the next."""
+    command = [agent.path, "symbolize", "--json", file]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
+        for address in addresses:
+            run.stdin.write(f"{address:x}\n")
+            run.stdin.flush()
+            if not select.select([run.stdout], [], [], 60)[0]:
+                fail("one at a time", f"{address:x} is not answered")
+                run.kill()
+                break
+            if json.loads(run.stdout.readline())["address"] != hex(address):
+                fail("one at a time", f"another answer for {address:x}")
 
 
 def fail(name, why):
@@ -98,6 +114,7 @@ def nothing_invented(agent, name, path, functions):
     # A symbol of size 0 (assembler) runs on to the next one: it has no end to be past of.
     sizeless = {symbol for start, size, symbol in accuracy.functions(path) if size == 0}
     invented = [a for a, frames in zip(between, answers) if frames and frames[-1][2] and frames[-1][2] not in sizeless]
+    print(f"{name + ', outside functions':34} {len(between):6} addresses: {len(invented)} named")
     if len(invented) > (1 - compare.NOT_INVENTED) * len(between):
         fail(name + ", outside functions", f"{len(invented)} of {len(between)} are named, as {invented[0]:x}")
 
@@ -221,6 +238,7 @@ def main():
             nothing_invented(agent, case.name, case.path, functions)
     plain_path = os.path.join(work, "gcc-5")
     table = accuracy.functions(plain_path)
+    one_at_a_time(agent, plain_path, plains["gcc-5"][1][:20])
     containers.debug_link(plain_path, plains["gcc-5"])
     containers.minidebuginfo("minidebuginfo", plain_path, table)
     containers.symbols_only("symbol table", plain_path, table)
