@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "unwind/aarch64/linker_code.h"
+#include "unwind/aarch64/stack_height.h"
 #include "unwind/x86_64/linker_code.h"
 #include "unwind/x86_64/stack_height.h"
 
@@ -31,6 +32,17 @@ constexpr std::string_view kArmSignalReturn = "\x68\x11\x80\xd2\x01\x00\x00\xd4"
 // x86-64: push %rbp; mov %rsp,%rbp. aarch64: mov x29, sp (any frame record's last step).
 constexpr std::string_view kX86FrameSetup = "\x55\x48\x89\xe5"sv;
 constexpr std::string_view kArmFrameSetup = "\xfd\x03\x00\x91"sv;
+
+// Between aarch64's functions: nop, or nothing.
+bool is_arm_padding(ByteView code) {
+  constexpr auto kNop = "\x1f\x20\x03\xd5"sv;
+  for (std::string_view rest = as_text(code); rest.size() >= kNop.size(); rest.remove_prefix(kNop.size())) {
+    if (!rest.starts_with(kNop) && !rest.starts_with("\0\0\0\0"sv)) {
+      return false;
+    }
+  }
+  return true;
+}
 
 unwind_row row_of(unwind_rule rule, int offset = 0) {
   unwind_row row{};
@@ -192,9 +204,6 @@ void GapRules::fill(std::uint64_t from, std::uint64_t to, bool after_function, R
 }
 
 std::vector<std::uint64_t> GapRules::starts(std::uint64_t from, std::uint64_t to) const {
-  if (machine_ != elf::Machine::kX86_64) {
-    return {};
-  }
   if (!starts_) {
     starts_.emplace(file_, segment_.address.value, segment_.address.value + segment_.size);
   }
@@ -224,12 +233,12 @@ void GapRules::append_unknown(std::uint64_t from, std::uint64_t to, bool by_fram
   if (from >= to) {
     return;
   }
-  if (by_frame_pointer) {
-    out.append(from, machine_ == elf::Machine::kX86_64 ? frame_pointer_row() : arm_frame_pointer_row());
-  } else if (machine_ == elf::Machine::kX86_64) {
-    append_followed(from, to, out);
+  if (machine_ == elf::Machine::kAarch64) {
+    append_followed_arm(from, to, by_frame_pointer, out);
+  } else if (by_frame_pointer) {
+    out.append(from, frame_pointer_row());
   } else {
-    out.append(from, row_of(UNWIND_NONE));
+    append_followed(from, to, out);
   }
 }
 
@@ -238,6 +247,19 @@ void GapRules::append_followed(std::uint64_t from, std::uint64_t to, RowAppender
   out.append(from, row_of(UNWIND_NONE));
   for (const x86_64::HeightRow& row : x86_64::follow_stack(code, from, starts(from, to))) {
     out.append(row.address, x86_64::row_of(row.state));
+  }
+}
+
+void GapRules::append_followed_arm(std::uint64_t from, std::uint64_t to, bool by_frame_pointer,
+                                   RowAppender& out) const {
+  const ByteView code = slice(code_, from - segment_.address.value, to - from);
+  const unwind_row otherwise = by_frame_pointer ? arm_frame_pointer_row() : row_of(UNWIND_NONE);
+  out.append(from, otherwise);
+  if (is_arm_padding(code)) {
+    return;
+  }
+  for (const aarch64::HeightRow& row : aarch64::follow_stack(code, from, starts(from, to))) {
+    out.append(row.address, row.row.rule == UNWIND_NONE ? otherwise : row.row);
   }
 }
 

@@ -19,7 +19,7 @@ namespace stoker::unwind {
 // - .init and .fini are a function each, of a fixed form;
 // - code that returns from a signal (musl's __restore_rt) is a signal frame;
 // - code that keeps frame pointers, told by how often it sets them up, goes by them;
-// - other x86-64 code goes by its stack's height, as far as that can be followed (x86_64/stack_height.h);
+// - other code goes by its stack's height, as far as that can be followed ({x86_64,aarch64}/stack_height.h);
 // - the rest is UNWIND_NONE.
 class GapRules {
  public:
@@ -47,6 +47,8 @@ class GapRules {
   void append_rest(std::uint64_t from, std::uint64_t to, bool by_frame_pointer, RowAppender& out) const;
   void append_unknown(std::uint64_t from, std::uint64_t to, bool by_frame_pointer, RowAppender& out) const;
   void append_followed(std::uint64_t from, std::uint64_t to, RowAppender& out) const;
+  void append_followed_arm(std::uint64_t from, std::uint64_t to, bool by_frame_pointer,
+                           RowAppender& out) const;
 
   // Functions that begin in [from, to), as far as symbols tell. Symbols are read when first asked for: most files have
   // no code that they would help with.

@@ -33,9 +33,23 @@ std::optional<std::uint16_t> pair_slot(const ArmState& state) {
   return pair ? std::optional(static_cast<std::uint16_t>(below / 8)) : std::nullopt;
 }
 
+// glibc's lazy binding (_dl_runtime_resolve): its CFI leaves out of the frame what the PLT has pushed, so that the return
+// address lies above it; until 2.36 at the least.
+bool leaves_out_plt(const ArmState& state) {
+  const RegisterRule lr = state.registers[kLr];
+  return state.cfa.kind == CfaKind::kRegister && state.cfa.reg == kSp && lr.kind() == RuleKind::kOffset &&
+         lr.value() == 8 && !state.registers[kFp].specified();
+}
+
 }  // namespace
 
-unwind_row encode(const ArmState& state, ByteView /*section*/, bool signal_frame) {
+unwind_row encode(const ArmState& state, ByteView section, bool signal_frame) {
+  if (leaves_out_plt(state)) {
+    ArmState with_plt = state;
+    with_plt.cfa.offset += 16;
+    with_plt.registers[kLr] = RegisterRule(RuleKind::kOffset, -8);
+    return encode(with_plt, section, signal_frame);
+  }
   if (state.registers[kLr].kind() == RuleKind::kUndefined) {
     return bare(UNWIND_END);
   }

@@ -199,6 +199,27 @@ TEST(Aarch64, InitIsAFunctionPutTogetherByTheLinker) {
   EXPECT_EQ(where(tables, 0x1214), kInLink);
 }
 
+TEST(Aarch64, CodeWithoutUnwindInformationGoesByItsStacksHeight) {
+  MadeElf made = arm_file();
+  write(made, 0x1200, {0x94000004, kReturn});  // a call of 0x1210 says that a function begins there
+  write(made, 0x1210, {kPush, kSetFrame, kWork, kPop, kReturn});
+  const UnwindTables tables = tables_of(made);
+  EXPECT_EQ(where(tables, 0x1210), kInLink);
+  EXPECT_EQ(where(tables, 0x1218), (Where{4, 4, 3}));
+  EXPECT_EQ(where(tables, 0x1220), kInLink);
+  EXPECT_EQ(row_at(tables, 0x1300).rule, UNWIND_NONE);
+}
+
+// glibc's _dl_runtime_resolve: CFA sp+208, return address at CFA+8, as the PLT's 16 bytes are not counted.
+TEST(Aarch64, LazyBindingHasWhatThePltPushedInItsFrame) {
+  CfiBytes cfi;
+  const auto cie = cfi.cie({.instructions = arm_cie(), .return_address = 30});
+  cfi.fde(cie, 0x1100, 0x10, program({0x0e, 0xd0, 1, 0x11, 30, 0x7f}));
+  MadeElf made = cfi.file();
+  made.machine = elf::Machine::kAarch64;
+  EXPECT_EQ(where(tables_of(made), 0x1100), (Where{28, UNWIND_SAME, 1}));
+}
+
 TEST(Aarch64, TheStartOfACoroutineIsARootFromTheByteBefore) {
   CfiBytes cfi;
   const auto cie = cfi.cie({.instructions = arm_cie(), .return_address = 30});
