@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "bpf/shared/stats.h"
+#include "elf/host_machine.h"
 #include "unwind/walker.h"
 
 namespace stoker::agent {
@@ -13,12 +14,6 @@ namespace {
 
 // Of copies that wait for tables. The oldest are walked as far as tables reach when more come.
 constexpr std::size_t kMostWaitingBytes = 8 << 20;
-
-#if defined(__aarch64__)
-constexpr elf::Machine kHostMachine = elf::Machine::kAarch64;
-#else
-constexpr elf::Machine kHostMachine = elf::Machine::kX86_64;
-#endif
 
 // The process as the copy shows it.
 class CopySource : public unwind::WalkSource {
@@ -91,7 +86,7 @@ bool CopyWalker::walk(CopiedSample& sample, bool last) {
     registers.set(number, sample.copy.registers[number]);
   }
   unwind::WalkOptions options;
-  options.machine = kHostMachine;
+  options.machine = elf::kHostMachine;
   const unwind::Walk walked = unwind::walk(registers, source, options);
   if (source.missing() && !last) {
     return false;

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "elf/address.h"
+#include "elf/host_machine.h"
 
 namespace stoker::replay {
 namespace {
@@ -20,7 +21,7 @@ std::uint64_t lookup_address(std::uint64_t frame) {
 
 }  // namespace
 
-LiveProcess::LiveProcess(pid_t pid) : HostProcess(elf::Machine::kX86_64), pid_(pid) {
+LiveProcess::LiveProcess(pid_t pid) : HostProcess(elf::kHostMachine), pid_(pid) {
   refresh();
 }
 
@@ -183,6 +184,10 @@ WalkCase LiveProcess::make_case(const unwind::Registers& registers) {
   for (const std::uint64_t frame : walked.frames) {
     one.frames.push_back({frame, name_at(frame)});
     add_row(lookup_address(frame), one);
+    // A caller that no call made is first looked up as if one had: its row says what it is.
+    if (one.frames.size() > 1) {
+      add_row((frame & ~FRAME_EXACT) - 1, one);
+    }
   }
   for (const Area& area : areas_) {
     const auto byte = one.memory.lower_bound(area.start);

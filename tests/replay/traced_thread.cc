@@ -1,7 +1,9 @@
 #include "tests/replay/traced_thread.h"
 
+#include <elf.h>
 #include <fmt/format.h>
 #include <sys/ptrace.h>
+#include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <iterator>
 #include <thread>
 #include <utility>
 
@@ -68,6 +71,22 @@ TracedThread::~TracedThread() {
   }
 }
 
+#if defined(__aarch64__)
+Result<unwind::Registers> TracedThread::registers() const {
+  user_regs_struct regs{};
+  iovec place{&regs, sizeof(regs)};
+  if (::ptrace(PTRACE_GETREGSET, tid_, NT_PRSTATUS, &place) != 0) {
+    return system_error("cannot read registers", errno);
+  }
+  unwind::Registers found;
+  for (unsigned i = 0; i < std::size(regs.regs); ++i) {
+    found.set(i, regs.regs[i]);
+  }
+  found.set(31, regs.sp);
+  found.set(32, regs.pc);
+  return found;
+}
+#else
 Result<unwind::Registers> TracedThread::registers() const {
   user_regs_struct regs{};
   if (::ptrace(PTRACE_GETREGS, tid_, 0, &regs) != 0) {
@@ -83,6 +102,7 @@ Result<unwind::Registers> TracedThread::registers() const {
   found.thread_pointer = regs.fs_base;
   return found;
 }
+#endif
 
 bool TracedThread::resume(int request) {
   ::ptrace(static_cast<__ptrace_request>(request), tid_, 0, std::exchange(signal_, 0));
