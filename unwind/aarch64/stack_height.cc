@@ -70,7 +70,7 @@ class Follower {
       if (way.flow == Flow::kReturn) {
         good = state.at_return();
       } else if ((way.flow == Flow::kJump || way.flow == Flow::kBranch) && way.offset != 0) {
-        good = leave_for(target, after, start, own);
+        good = leave_for(target, after, own);
       }
       const bool goes_on = way.flow == Flow::kNext || way.flow == Flow::kCall || way.flow == Flow::kBranch;
       if (good && goes_on && index + 1 < count_ && !begins_function(index + 1)) {
@@ -84,13 +84,14 @@ class Follower {
     }
   }
 
-  // A jump to another function's first instruction is a tail call.
-  bool leave_for(std::int64_t target, const FrameState& state, std::uint32_t start, std::uint32_t own) {
+  // A jump to a function's first instruction is a tail call; to its own, also Go's way back from making the stack larger,
+  // which has used x30.
+  bool leave_for(std::int64_t target, const FrameState& state, std::uint32_t own) {
     if (target < 0 || target >= count_) {
       return true;
     }
     const auto index = static_cast<std::uint32_t>(target);
-    return index != start && begins_function(index) ? true : reach(index, state, own);
+    return begins_function(index) || reach(index, state, own);
   }
 
   // False where another path comes with another state, or another function has the instruction too.

@@ -79,6 +79,32 @@ TEST(Aarch64StackHeight, BranchesLeadToTheRestOfTheFunction) {
             (std::vector<Where>{kEntry, kEntry, saved, kEntry, kEntry}));
 }
 
+TEST(Aarch64StackHeight, AGoFunctionThatMakesItsStackLargerBeginsAgain) {
+  const Where saved{UNWIND_RSP, 4, UNWIND_SAME, 4};
+  const Where with_x29{UNWIND_RSP, 4, 5, 4};
+  const std::vector<Where> rows = followed({0xf9400b90,    // ldr x16, [x28, #16]
+                                            0xeb3063ff,    // cmp sp, x16
+                                            0x54000109,    // b.ls, to the mov below
+                                            0xf81e0ffe,    // str x30, [sp, #-32]!
+                                            0xf81f83fd,    // stur x29, [sp, #-8]
+                                            0xd10023fd,    // sub x29, sp, #8
+                                            0x94000100,    // bl
+                                            0xf85f83fd,    // ldur x29, [sp, #-8]
+                                            0xf84207fe,    // ldr x30, [sp], #32
+                                            kReturn,       //
+                                            0xaa1e03e3,    // mov x3, x30
+                                            0x94000200,    // bl runtime.morestack_noctxt
+                                            0x17fffff4});  // b, to the first instruction
+  ASSERT_EQ(rows.size(), 13U);
+  EXPECT_EQ(rows[2], kEntry);
+  EXPECT_EQ(rows[4], saved);
+  EXPECT_EQ(rows[6], with_x29);
+  EXPECT_EQ(rows[8], saved);
+  EXPECT_EQ(rows[9], kEntry);
+  EXPECT_EQ(rows[10], kEntry);
+  EXPECT_EQ(rows[12], Where{}) << "x30 has been used";
+}
+
 TEST(Aarch64StackHeight, NothingIsSaidOfWhatDoesNotReturnInOrder) {
   const std::vector<Where> nothing(2);
   EXPECT_EQ(followed({0xd10043ff, kReturn}), nothing) << "something is left on the stack";
