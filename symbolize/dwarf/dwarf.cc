@@ -33,14 +33,6 @@ struct Indexed {
   std::uint64_t bytes = 0;  // of all the above
 };
 
-// A function that was described lately: the same few are inlined again and again.
-struct Described {
-  const DebugFile* file = nullptr;
-  std::uint64_t die = 0;
-  FunctionInfo info;
-};
-constexpr std::size_t kDescribed = 512;
-
 std::unique_ptr<DebugFile> open_file(const std::shared_ptr<const elf::ElfFile>& file, bool split,
                                      DebugFile* skeletons, const Complain& complain) {
   return file ? std::make_unique<DebugFile>(file, split, nullptr, skeletons, complain) : nullptr;
@@ -88,7 +80,6 @@ class Dwarf::Impl {
   std::uint64_t unit_bytes() const;
   void make_room();
   void forget_indexed(std::uint64_t budget);
-  const FunctionInfo& describe(const DieRef& die);
   void append_chain(const Indexed& indexed, const Unit& unit, std::uint32_t entry, std::vector<Frame>& out);
 
   CodeRanges code_;
@@ -104,7 +95,7 @@ class Dwarf::Impl {
   std::vector<std::uint32_t> rangeless_;  // units whose own DIE does not say all their ranges
   IntervalMap rangeless_ranges_;          // of the functions in them
 
-  std::vector<Described> described_;  // by a hash of the DIE; empty until the first
+  FunctionReader function_reader_;
 
   std::unordered_map<std::uint32_t, std::unique_ptr<Indexed>> indexed_;
   std::uint64_t indexed_bytes_ = 0;
@@ -263,15 +254,6 @@ bool Dwarf::Impl::find(std::uint64_t address, std::vector<Frame>& out) {
   return true;
 }
 
-const FunctionInfo& Dwarf::Impl::describe(const DieRef& die) {
-  described_.resize(kDescribed);
-  Described& slot = described_[(die.offset ^ die.offset >> 9) % kDescribed];
-  if (slot.file != die.file || slot.die != die.offset) {
-    slot = {die.file, die.offset, describe_function(die)};
-  }
-  return slot.info;
-}
-
 // The innermost frame stands in `out` with its line; each call's place is that of the frame around it.
 void Dwarf::Impl::append_chain(const Indexed& indexed, const Unit& unit, std::uint32_t entry,
                                std::vector<Frame>& out) {
@@ -281,11 +263,11 @@ void Dwarf::Impl::append_chain(const Indexed& indexed, const Unit& unit, std::ui
                          : file.split_unit(indexed.split.offset, indexed.split.bases, unit);
   while (dies != nullptr) {
     const FunctionIndex::Entry& function = indexed.functions.entry(entry);
-    const FunctionInfo& info = describe({&file, dies, dies->header().offset + function.die});
+    const FunctionInfo info = function_reader_.read({&file, dies, dies->header().offset + function.die});
     Frame& frame = out.back();
-    frame.linkage_name = info.linkage_name;
-    frame.name = info.name;
-    frame.start_line = static_cast<std::int64_t>(info.start_line);
+    frame.linkage_name = info.names.linkage_name;
+    frame.name = info.names.name;
+    frame.start_line = static_cast<std::int64_t>(info.names.start_line);
     entry = function.outer;
     if (entry == FunctionIndex::kNone) {
       frame.entry = first_address(*dies, info.pc);
@@ -306,7 +288,7 @@ std::uint64_t Dwarf::Impl::unit_bytes() const {
 }
 
 std::uint64_t Dwarf::Impl::memory_bytes() const {
-  return sizeof(*this) + described_.capacity() * sizeof(Described) + indexed_bytes_ + debug_.memory_bytes() +
+  return sizeof(*this) + function_reader_.memory_bytes() + indexed_bytes_ + debug_.memory_bytes() +
          unit_ranges_.memory_bytes() + rangeless_ranges_.memory_bytes() +
          rangeless_.capacity() * sizeof(std::uint32_t) +
          (supplementary_ ? supplementary_->memory_bytes() : 0) + (package_ ? package_->memory_bytes() : 0);
@@ -322,7 +304,7 @@ void Dwarf::Impl::forget_indexed(std::uint64_t budget) {
     by_age.emplace_back(indexed->last_used, number);
   }
   std::ranges::sort(by_age);
-  described_.clear();  // has views of files that now close
+  function_reader_.forget();  // .dwo files may now close
   for (const auto& [age, number] : by_age) {
     if (indexed_bytes_ <= budget / 4 * 3) {
       break;
@@ -352,7 +334,7 @@ void Dwarf::Impl::trim(std::uint64_t budget) {
   if (held <= budget) {
     return;
   }
-  described_ = {};
+  function_reader_.forget();
   debug_.forget_units();
   if (supplementary_) {
     supplementary_->forget_units();
