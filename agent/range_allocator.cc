@@ -7,7 +7,6 @@ namespace stoker::agent {
 
 std::optional<std::uint32_t> RangeAllocator::take(std::uint32_t count, MonotonicTime now) {
   while (!resting_.empty() && resting_.front().until <= now) {
-    used_ -= resting_.front().count;
     add_gap(free_, resting_.front().first, resting_.front().count);
     resting_.pop_front();
   }
@@ -20,7 +19,7 @@ std::optional<std::uint32_t> RangeAllocator::take(std::uint32_t count, Monotonic
     if (size > count) {
       free_.emplace(first + count, size - count);
     }
-    used_ += count;
+    handed_out_ += count;
     return first;
   }
   return std::nullopt;
@@ -28,6 +27,7 @@ std::optional<std::uint32_t> RangeAllocator::take(std::uint32_t count, Monotonic
 
 void RangeAllocator::give_back(std::uint32_t first, std::uint32_t count, MonotonicTime now) {
   resting_.push_back({first, count, {now.ns + kGraceNs}});
+  handed_out_ -= count;
 }
 
 bool RangeAllocator::room_to_come(std::uint32_t count) const {

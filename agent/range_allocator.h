@@ -24,8 +24,7 @@ class RangeAllocator {
   // Whether take() would find a gap if all that rests were free again.
   bool room_to_come(std::uint32_t count) const;
   std::uint32_t size() const { return size_; }
-  // Handed out or resting.
-  std::uint64_t used() const { return used_; }
+  std::uint64_t handed_out() const { return handed_out_; }
 
  private:
   struct Resting {
@@ -41,7 +40,7 @@ class RangeAllocator {
   std::uint32_t size_;
   Gaps free_;
   std::deque<Resting> resting_;
-  std::uint64_t used_ = 0;
+  std::uint64_t handed_out_ = 0;
 };
 
 }  // namespace stoker::agent

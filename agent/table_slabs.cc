@@ -127,6 +127,13 @@ bool TableSlabs::can_hold(const unwind::UnwindTable& table) const {
   return table.rows().size() <= rows_.places.size() && table.chunks().size() <= chunks_.places.size();
 }
 
+bool TableSlabs::nearly_full() const {
+  const auto full = [](const RangeAllocator& places) {
+    return places.handed_out() > places.size() - places.size() / 4;
+  };
+  return full(rows_.places) || full(chunks_.places);
+}
+
 unwind_row TableSlabs::find(const TablePlace& place, elf::ElfAddress address) const {
   const std::uint64_t index = (address.value - place.start.value) >> place.chunk_shift;
   if (address < place.start || index >= place.chunks) {

@@ -39,6 +39,8 @@ class TableSlabs {
   bool room_to_come(const unwind::UnwindTable& table) const;
   // Whether it would find room if it were the only one.
   bool can_hold(const unwind::UnwindTable& table) const;
+  // Whether more than three quarters of either array are handed out.
+  bool nearly_full() const;
 
   // The row in force; UNWIND_NONE outside the table. Costs two system calls.
   unwind_row find(const TablePlace& place, elf::ElfAddress address) const;

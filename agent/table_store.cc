@@ -15,6 +15,11 @@ constexpr std::size_t kManyFiles = 8192;
 constexpr std::uint64_t kRetryNs = 1'000'000'000;
 constexpr std::uint32_t kMostDoublings = 8;
 
+// A table is placed before the mappings that refer to it are written: it must outlive that moment.
+constexpr std::uint64_t kJustPlacedNs = 1'000'000'000;
+// What was not used for so long makes room in advance.
+constexpr std::uint64_t kIdleNs = 5'000'000'000;
+
 }  // namespace
 
 const TablePlace* FileTables::find(elf::ElfAddress address) const {
@@ -45,7 +50,7 @@ FileTables& TableStore::of(const elf::Binary& binary) {
 
 void TableStore::request(const elf::BinaryPtr& binary) {
   FileTables& file = of(*binary);
-  if (file.state != TableState::kUnknown || monotonic_now() < file.retry_at) {
+  if (file.state != TableState::kUnknown) {
     return;
   }
   if (binary->elf == nullptr) {
@@ -91,10 +96,13 @@ bool TableStore::take_finished() {
       continue;
     }
     file.state = place(file, *one.tables, now);
-    if (file.state == TableState::kUnknown) {
-      file.retry_at = {now.ns + 2 * RangeAllocator::kGraceNs};
-    } else if (file.state == TableState::kNoRoom) {
-      if (file.refusals == 0) {
+    if (file.state == TableState::kBuilding) {
+      ++building_;
+      later_.push_back({{now.ns + RangeAllocator::kGraceNs + 1}, one.binary});
+    } else if (file.state == TableState::kReady) {
+      keep_some_room(now);
+    } else {
+      if (file.refusals == 1) {  // the first time may be a crowd at once
         log::warning(
             "the unwind table of {} ({} KiB) finds no room beside those in use: stacks through it are cut; "
             "raise "
@@ -106,6 +114,7 @@ bool TableStore::take_finished() {
       without_room_.push_back(key);
     }
   }
+  build_later(now);
   const std::size_t again = std::erase_if(without_room_, [&](const Key& key) {
     FileTables& file = files_[key];
     if (now < file.retry_at) {
@@ -132,18 +141,36 @@ TableState TableStore::place(FileTables& file, const unwind::UnwindTables& table
       }
       // What was evicted rests for a moment; evicting more would not help before the next try.
       const bool soon = placed && slabs_.room_to_come(table);
-      if (!placed || soon || !slabs_.can_hold(table) || !evict_one(now)) {
+      if (!placed || soon || !slabs_.can_hold(table) || !evict_one(now, kJustPlacedNs)) {
         for (const TablePlace& segment : file.segments) {
           slabs_.remove(segment, now);
         }
         file.segments.clear();
-        return soon ? TableState::kUnknown : TableState::kNoRoom;
+        return soon ? TableState::kBuilding : TableState::kNoRoom;
       }
     }
   }
   file.last_used = now;
   file.refusals = 0;
   return TableState::kReady;
+}
+
+void TableStore::keep_some_room(MonotonicTime now) {
+  while (slabs_.nearly_full() && evict_one(now, kIdleNs)) {
+  }
+}
+
+void TableStore::build_later(MonotonicTime now) {
+  std::erase_if(later_, [&](Later& one) {
+    if (now < one.at) {
+      return false;
+    }
+    if (!requests_.push(elf::BinaryPtr(one.binary))) {
+      of(*one.binary).state = TableState::kUnknown;
+      --building_;
+    }
+    return true;
+  });
 }
 
 // A host that builds programs meets new files for ever.
@@ -154,10 +181,10 @@ void TableStore::forget_unused() {
   });
 }
 
-bool TableStore::evict_one(MonotonicTime now) {
+bool TableStore::evict_one(MonotonicTime now, std::uint64_t idle_ns) {
   FileTables* oldest = nullptr;
   for (auto& [key, file] : files_) {
-    if (file.state == TableState::kReady && file.users == 0 &&
+    if (file.state == TableState::kReady && file.users == 0 && file.last_used.ns + idle_ns <= now.ns &&
         (oldest == nullptr || file.last_used < oldest->last_used)) {
       oldest = &file;
     }

@@ -20,8 +20,8 @@
 namespace stoker::agent {
 
 enum class TableState : std::uint8_t {
-  kUnknown,   // nobody asked yet, evicted, or room is about to come
-  kBuilding,  // its file is being read on the `tables` thread
+  kUnknown,   // nobody asked yet, or evicted
+  kBuilding,  // its file is being read on the `tables` thread, or will be when room has come
   kReady,
   kUnusable,  // no ELF file that we read
   kNoRoom,    // all of the budget is in use: asked for again after a while
@@ -33,7 +33,7 @@ struct FileTables {
   std::vector<TablePlace> segments;
   std::uint32_t users = 0;  // processes whose mappings in the kernel refer to it
   MonotonicTime last_used;
-  MonotonicTime retry_at;      // after there was no room
+  MonotonicTime retry_at;      // kNoRoom
   std::uint32_t refusals = 0;  // how often there was none
 
   const TablePlace* find(elf::ElfAddress address) const;
@@ -76,14 +76,23 @@ class TableStore {
 
   static Key key_of(const elf::Binary& binary);
   void run();
-  // What becomes of the file: kReady, kUnknown or kNoRoom.
+  // What becomes of the file: kReady, kBuilding (room is about to come) or kNoRoom.
   TableState place(FileTables& file, const unwind::UnwindTables& tables, MonotonicTime now);
-  bool evict_one(MonotonicTime now);
+  // Of the tables that no process uses and none has used for so long, the least recently used. False: there is none.
+  bool evict_one(MonotonicTime now, std::uint64_t idle_ns);
+  // So that the next new program need not wait until the places of evicted tables may be used again.
+  void keep_some_room(MonotonicTime now);
+  void build_later(MonotonicTime now);
   void forget_unused();
 
   TableSlabs slabs_;
   std::map<Key, FileTables> files_;
   std::size_t building_ = 0;
+  struct Later {
+    MonotonicTime at;
+    elf::BinaryPtr binary;
+  };
+  std::vector<Later> later_;
   std::vector<Key> without_room_;
   BoundedQueue<elf::BinaryPtr> requests_;
   std::mutex finished_mutex_;

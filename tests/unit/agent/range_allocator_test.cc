@@ -21,7 +21,7 @@ TEST(RangeAllocator, AFullArrayGivesNothing) {
   EXPECT_EQ(ranges.take(41, kStart), std::nullopt);
   EXPECT_EQ(ranges.take(40, kStart), 60U);
   EXPECT_EQ(ranges.take(1, kStart), std::nullopt);
-  EXPECT_EQ(ranges.used(), 100U);
+  EXPECT_EQ(ranges.handed_out(), 100U);
 }
 
 TEST(RangeAllocator, WhatWasGivenBackRestsUntilNoWalkCanStillReadIt) {
@@ -29,7 +29,7 @@ TEST(RangeAllocator, WhatWasGivenBackRestsUntilNoWalkCanStillReadIt) {
   ASSERT_EQ(ranges.take(100, kStart), 0U);
   ranges.give_back(0, 100, kStart);
   EXPECT_EQ(ranges.take(1, after(RangeAllocator::kGraceNs - 1)), std::nullopt);
-  EXPECT_EQ(ranges.used(), 100U);
+  EXPECT_EQ(ranges.handed_out(), 0U);
   EXPECT_EQ(ranges.take(100, after(RangeAllocator::kGraceNs)), 0U);
 }
 
