@@ -78,7 +78,8 @@ void NamedWindow::name(Frame& frame, symbolize::Symbolizer& symbolizer) {
     keep(frame, symbolizer.symbolize_kernel(mapped.address));
     module = symbolizer.kernel_module(mapped.address);
   } else if (mapped.kind == FrameKind::kRuntime) {
-    if (const auto owner = window_.code_owners.find(mapped.pid); owner != window_.code_owners.end()) {
+    if (const auto owner = window_.code_owners.find(mapped.pid);
+        owner != window_.code_owners.end() && owner->second.root != nullptr) {
       keep(frame, symbolizer.symbolize_process(owner->second, {mapped.address}));
     }
   } else if (mapped.kind == FrameKind::kNative && mapped.binary != MappedFrame::kNoBinary) {

@@ -146,6 +146,10 @@ void Pipeline::observe(const discovery::SidebandEvent& event) {
     stats_.add(STAT_sideband_lost, lost->count);
   } else if (const auto* code = std::get_if<discovery::KernelCodeEvent>(&event.what)) {
     window_.add_kernel_code({code->address, code->size, code->name});
+  } else if (const auto* map = std::get_if<discovery::MapEvent>(&event.what)) {
+    if (symbolize::is_dump_path(map->path)) {
+      window_.found_dump(map->pid, map->path);
+    }
   } else if (const auto* exit = std::get_if<discovery::ExitEvent>(&event.what)) {
     if (filter_.container && exit->pid == exit->tid) {
       sampler_.forget_pid(exit->pid);
@@ -256,15 +260,18 @@ void Pipeline::meet_code_owner(const discovery::Process& process) {
   if (window_.has_code_owner(process.pid, process.image)) {
     return;
   }
+  // A sample that waited for tables has its process as it was then: what it has mapped since counts as well.
+  const discovery::Process* now = processes_table_.find(process.pid);
+  const bool same = now != nullptr && now->image == process.image;
   std::string dump;
-  process.mappings.for_each([&](const discovery::Mapping& mapping) {
+  (same ? *now : process).mappings.for_each([&](const discovery::Mapping& mapping) {
     if (const std::string& path = processes_table_.file(mapping.file()).path; symbolize::is_dump_path(path)) {
       dump = path;
     }
   });
-  if (auto owner = symbolize::find_code_owner(process.pid, process.image, std::move(dump))) {
-    window_.add_code_owner(*std::move(owner));
-  }
+  auto owner = symbolize::find_code_owner(process.pid, process.image, std::move(dump));
+  window_.add_code_owner(owner ? *std::move(owner)
+                               : symbolize::CodeOwner{.pid = process.pid, .image = process.image});
 }
 
 std::future<Window> Pipeline::cut() {

@@ -89,8 +89,16 @@ bool WindowBuilder::has_code_owner(pid_t pid, std::uint64_t image) const {
 }
 
 void WindowBuilder::add_code_owner(symbolize::CodeOwner owner) {
-  if (window_.code_owners.size() < kMostCodeOwners || window_.code_owners.contains(owner.pid)) {
-    window_.code_owners.insert_or_assign(owner.pid, std::move(owner));
+  if (window_.code_owners.size() >= kMostRoots) {
+    owner.root.reset();
+  }
+  const pid_t pid = owner.pid;
+  window_.code_owners.insert_or_assign(pid, std::move(owner));
+}
+
+void WindowBuilder::found_dump(pid_t pid, const std::string& path) {
+  if (const auto owner = window_.code_owners.find(pid); owner != window_.code_owners.end()) {
+    owner->second.dump = path;
   }
 }
 

@@ -74,8 +74,8 @@ struct Window {
   std::vector<Stack> stacks;
   std::vector<Cell> cells;
   std::vector<KernelCode> kernel_code;  // in order of time
-  std::unordered_map<pid_t, symbolize::CodeOwner>
-      code_owners;  // of kRuntime frames, as far as they were still there
+  // Of kRuntime frames, each process's last image; without root if it could not be looked at.
+  std::unordered_map<pid_t, symbolize::CodeOwner> code_owners;
 
   std::span<const MappedFrame> frames_of(const Stack& stack) const {
     return std::span(frames).subspan(stack.first, stack.count);
@@ -102,10 +102,12 @@ class WindowBuilder {
 
   bool has_process(std::uint64_t image) const { return process_index_.contains(image); }
   std::uint32_t binary_index(const elf::BinaryPtr& binary);
-  // Whether frames of the process's own making were seen before in this window, by whoever has that image.
+  // Whether the process was added in this window, under that image.
   bool has_code_owner(pid_t pid, std::uint64_t image) const;
-  // kMostCodeOwners of a window, since each keeps a directory open.
+  // Keeps kMostRoots of a window, since each is an open directory.
   void add_code_owner(symbolize::CodeOwner owner);
+  // It mapped a jitdump after its first sample.
+  void found_dump(pid_t pid, const std::string& path);
   // kMostKernelCode of a window; more are left to the kernel's own list.
   void add_kernel_code(KernelCode code);
 
@@ -117,7 +119,7 @@ class WindowBuilder {
 
  private:
   static constexpr std::size_t kMostKernelCode = 4096;
-  static constexpr std::size_t kMostCodeOwners = 256;
+  static constexpr std::size_t kMostRoots = 256;
 
   struct KeyHash {
     std::size_t operator()(const Key& key) const {

@@ -17,11 +17,11 @@ namespace stoker::symbolize {
 // names are asked for. Whoever keeps this keeps the process's root directory open.
 struct CodeOwner {
   pid_t pid = 0;
-  std::uint64_t image = 0;  // tells programs under one PID apart
-  pid_t inner_pid = 0;      // what the process itself calls its PID
-  uid_t uid = 0;            // its user: files of others are refused
-  std::string dump;         // the path of a jitdump that it has mapped; ""
-  std::shared_ptr<const TargetRoot> root;
+  std::uint64_t image = 0;                 // tells programs under one PID apart
+  pid_t inner_pid = 0;                     // what the process itself calls its PID
+  uid_t uid = 0;                           // its user: files of others are refused
+  std::string dump;                        // the path of a jitdump that it has mapped; ""
+  std::shared_ptr<const TargetRoot> root;  // null: it could not be looked at
 };
 
 // From /proc; nullopt when the process is gone.

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <string>
@@ -10,6 +11,8 @@
 #include "truth.h"
 
 namespace {
+
+using Code = void (*)(unsigned long);
 
 // void code(unsigned long rounds): counts down to zero, with a frame pointer as such compilers keep one.
 #if defined(__x86_64__)
@@ -73,6 +76,12 @@ void write_dump(const void* code, const std::string& name) {
 
 }  // namespace
 
+extern "C" void run_code(Code code, std::uint64_t until_cpu_ns) {
+  while (target::process_cpu_ns() < until_cpu_ns) {
+    code(100'000);
+  }
+}
+
 int main(int argc, char** argv) {
   const std::uint64_t end = target::seconds_argument(argc, argv, 1, 2);
   void* const room = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -82,13 +91,13 @@ int main(int argc, char** argv) {
   std::memcpy(room, kCode, sizeof kCode);
   ::mprotect(room, 4096, PROT_READ | PROT_EXEC);
   __builtin___clear_cache(static_cast<char*>(room), static_cast<char*>(room) + sizeof kCode);
+  const auto code = reinterpret_cast<Code>(room);
+  // The code has run for a while when its name is told.
+  run_code(code, std::min<std::uint64_t>(end / 4, 100'000'000));
   if (argc > 3) {
     const std::string name = argv[3];
     (std::string(argv[2]) == "dump" ? write_dump : write_map)(room, name);
   }
-  const auto code = reinterpret_cast<void (*)(unsigned long)>(room);
-  while (target::process_cpu_ns() < end) {
-    code(100'000);
-  }
+  run_code(code, end);
   target::print_cpu("code", target::process_cpu_ns());
 }

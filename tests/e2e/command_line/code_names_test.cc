@@ -51,19 +51,19 @@ class CodeNames : public testing::Test {
 };
 
 TEST_F(CodeNames, AnonymousCodeIsNamedAsSuch) {
-  EXPECT_THAT(stacks({target("made_code"), "0.5"}), HasSubstr("main;[anon] "));
+  EXPECT_THAT(stacks({target("made_code"), "0.5"}), HasSubstr("main;run_code;[anon] "));
 }
 
 // The process has ended when its map is read.
 TEST_F(CodeNames, APerfMapNamesIt) {
   const std::string found = stacks({target("made_code"), "0.5", "map", "LazyCompile:*hot a.js:3"});
-  EXPECT_THAT(found, HasSubstr("main;LazyCompile:*hot a.js:3 "));
+  EXPECT_THAT(found, HasSubstr("main;run_code;LazyCompile:*hot a.js:3 "));
   remove_files(found);
 }
 
 TEST_F(CodeNames, AJitDumpNamesIt) {
   const std::string found = stacks({target("made_code"), "0.5", "dump", "compiled_by_dump"});
-  EXPECT_THAT(found, HasSubstr("main;compiled_by_dump "));
+  EXPECT_THAT(found, HasSubstr("main;run_code;compiled_by_dump "));
   remove_files(found);
 }
 
@@ -83,7 +83,7 @@ TEST_F(CodeNames, InAContainerTheMapIsReadFromItsOwnTmpUnderItsOwnPid) {
     ::usleep(10'000);
   }
   ASSERT_FALSE(pid.empty()) << container.errors();
-  EXPECT_THAT(record({"-d", "1s", "--pid", pid}), HasSubstr("main;in_container "));
+  EXPECT_THAT(record({"-d", "1s", "--pid", pid}), HasSubstr("main;run_code;in_container "));
   ::kill(std::stoi(pid), SIGKILL);
 }
 
