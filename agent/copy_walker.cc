@@ -12,7 +12,7 @@
 namespace stoker::agent {
 namespace {
 
-// Of copies that wait for tables. The oldest are walked as far as tables reach when more come.
+// Of copies that wait for tables, packed. The oldest are walked as far as tables reach when more come.
 constexpr std::size_t kMostWaitingBytes = 8 << 20;
 
 // The process as the copy shows it.
@@ -47,15 +47,17 @@ class CopySource : public unwind::WalkSource {
     }
     tables_.request(resolved.binary);
     FileTables& tables = tables_.of(binary);
-    missing_ |= tables.state == TableState::kBuilding;
+    if (tables.state == TableState::kBuilding && missing_ == nullptr) {
+      missing_ = resolved.binary;
+    }
     no_room_ = tables.state == TableState::kNoRoom;
     place.row = tables.state == TableState::kReady ? tables_.row(tables, resolved.address) : unwind_row{};
     tables.last_used = monotonic_now();
     return place;
   }
 
-  bool missing() const { return missing_; }
-  bool no_room() const { return no_room_; }  // for the table of the last frame
+  const elf::BinaryPtr& missing() const { return missing_; }  // whose table is being built
+  bool no_room() const { return no_room_; }                   // for the table of the last frame
   bool past_copy() const { return past_copy_; }
 
  private:
@@ -69,7 +71,7 @@ class CopySource : public unwind::WalkSource {
   CopiedSample& sample_;
   discovery::ProcessTable& processes_;
   TableStore& tables_;
-  bool missing_ = false;
+  elf::BinaryPtr missing_;
   bool no_room_ = false;
   bool past_copy_ = false;
 };
@@ -79,7 +81,7 @@ class CopySource : public unwind::WalkSource {
 CopyWalker::CopyWalker(discovery::ProcessTable& processes, TableStore& tables, Deliver deliver)
     : processes_(processes), tables_(tables), deliver_(std::move(deliver)) {}
 
-bool CopyWalker::walk(CopiedSample& sample, bool last) {
+elf::BinaryPtr CopyWalker::walk(CopiedSample& sample, bool last) {
   CopySource source(sample, processes_, tables_);
   unwind::Registers registers;
   for (unsigned number = 0; number < std::size(sample.copy.registers); ++number) {
@@ -88,8 +90,8 @@ bool CopyWalker::walk(CopiedSample& sample, bool last) {
   unwind::WalkOptions options;
   options.machine = elf::kHostMachine;
   const unwind::Walk walked = unwind::walk(registers, source, options);
-  if (source.missing() && !last) {
-    return false;
+  if (source.missing() != nullptr && !last) {
+    return source.missing();
   }
   WalkedStack stack;
   stack.frames.reserve(walked.frames.size());
@@ -102,32 +104,55 @@ bool CopyWalker::walk(CopiedSample& sample, bool last) {
   }
   if (stack.end == STAT_cut_no_rule && source.no_room()) {
     stack.end = STAT_cut_no_room;
+  } else if (stack.end == STAT_cut_no_rule && source.missing() != nullptr) {
+    stack.end = STAT_cut_table_late;
   }
   deliver_(sample, stack);
-  return true;
+  return nullptr;
 }
 
 void CopyWalker::take(CopiedSample sample) {
-  if (walk(sample, false)) {
-    return;
+  if (elf::BinaryPtr table_of = walk(sample, false)) {
+    keep(std::move(sample), std::move(table_of));
   }
-  waiting_bytes_ += sample.stack.size();
-  waiting_.push_back(std::move(sample));
   while (waiting_bytes_ > kMostWaitingBytes) {
-    waiting_bytes_ -= waiting_.front().stack.size();
-    walk(waiting_.front(), true);
+    waiting_bytes_ -= waiting_.front().bytes();
+    walk_again(waiting_.front(), true);
     waiting_.pop_front();
   }
 }
 
+std::size_t CopyWalker::Waiting::bytes() const {
+  return sizeof(*this) + sample.stack.size() + sample.kernel_frames.size() * sizeof(std::uint64_t);
+}
+
+void CopyWalker::keep(CopiedSample sample, elf::BinaryPtr table_of) {
+  Waiting waiting{.sample = std::move(sample), .table_of = std::move(table_of)};
+  waiting.stack_size = waiting.sample.stack.size();
+  waiting.sample.stack = packer_.pack(waiting.sample.stack);
+  waiting_bytes_ += waiting.bytes();
+  waiting_.push_back(std::move(waiting));
+}
+
+elf::BinaryPtr CopyWalker::walk_again(Waiting& waiting, bool last) {
+  std::vector<std::byte> packed = std::exchange(waiting.sample.stack, {});
+  waiting.sample.stack = packer_.unpack(packed, waiting.stack_size);
+  elf::BinaryPtr table_of = walk(waiting.sample, last);
+  waiting.sample.stack = std::move(packed);
+  return table_of;
+}
+
 void CopyWalker::retry(bool last) {
-  std::deque<CopiedSample> samples = std::exchange(waiting_, {});
   waiting_bytes_ = 0;
-  for (CopiedSample& sample : samples) {
-    if (!walk(sample, last)) {
-      waiting_bytes_ += sample.stack.size();
-      waiting_.push_back(std::move(sample));
+  std::erase_if(waiting_, [&](Waiting& waiting) {
+    if (last || tables_.of(*waiting.table_of).state != TableState::kBuilding) {
+      waiting.table_of = walk_again(waiting, last);
     }
+    waiting_bytes_ += waiting.table_of != nullptr ? waiting.bytes() : 0;
+    return waiting.table_of == nullptr;
+  });
+  if (waiting_.empty()) {
+    packer_.rest();
   }
 }
 

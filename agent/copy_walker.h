@@ -6,6 +6,7 @@
 #include <functional>
 #include <vector>
 
+#include "agent/stack_packer.h"
 #include "agent/table_store.h"
 #include "base/bytes.h"
 #include "bpf/shared/record.h"
@@ -42,13 +43,24 @@ class CopyWalker {
   bool waiting() const { return !waiting_.empty(); }
 
  private:
-  // False when a table is being built that the walk needs.
-  bool walk(CopiedSample& sample, bool last);
+  // One whose stack is packed.
+  struct Waiting {
+    CopiedSample sample;
+    std::size_t stack_size = 0;
+    elf::BinaryPtr table_of;  // what it waits for
+    std::size_t bytes() const;
+  };
+
+  // The file whose table is being built that the walk needs; null when it is done.
+  elf::BinaryPtr walk(CopiedSample& sample, bool last);
+  void keep(CopiedSample sample, elf::BinaryPtr table_of);
+  elf::BinaryPtr walk_again(Waiting& waiting, bool last);
 
   discovery::ProcessTable& processes_;
   TableStore& tables_;
   Deliver deliver_;
-  std::deque<CopiedSample> waiting_;
+  StackPacker packer_;
+  std::deque<Waiting> waiting_;
   std::size_t waiting_bytes_ = 0;
 };
 

@@ -119,16 +119,23 @@ void GapRules::add_known_sections(const elf::ElfFile& file) {
   });
 }
 
-void GapRules::find_signal_returns(std::uint64_t from, std::uint64_t to,
-                                   std::vector<KnownCode>& found) const {
+template <typename Take>
+void GapRules::for_code_in(std::uint64_t from, std::uint64_t to, Take take) const {
   auto range = std::ranges::upper_bound(ranges_, from, {}, &CodeRange::end);
   for (; range != ranges_.end() && range->start < to; ++range) {
     const std::uint64_t start = std::max(range->start, from);
     const std::uint64_t end = std::min(range->end, to);
     if (start < end) {
-      find_signal_returns_in(start, slice(code_, start - segment_.address.value, end - start), found);
+      take(start, end, slice(code_, start - segment_.address.value, end - start));
     }
   }
+}
+
+void GapRules::find_signal_returns(std::uint64_t from, std::uint64_t to,
+                                   std::vector<KnownCode>& found) const {
+  for_code_in(from, to, [&](std::uint64_t start, std::uint64_t, ByteView code) {
+    find_signal_returns_in(start, code, found);
+  });
 }
 
 void GapRules::find_signal_returns_in(std::uint64_t from, ByteView code,
@@ -243,24 +250,32 @@ void GapRules::append_unknown(std::uint64_t from, std::uint64_t to, bool by_fram
 }
 
 void GapRules::append_followed(std::uint64_t from, std::uint64_t to, RowAppender& out) const {
-  const ByteView code = slice(code_, from - segment_.address.value, to - from);
   out.append(from, row_of(UNWIND_NONE));
-  for (const x86_64::HeightRow& row : x86_64::follow_stack(code, from, starts(from, to))) {
-    out.append(row.address, x86_64::row_of(row.state));
-  }
+  for_code_in(from, to, [&](std::uint64_t start, std::uint64_t end, ByteView code) {
+    for (const x86_64::HeightRow& row : x86_64::follow_stack(code, start, starts(start, end))) {
+      out.append(row.address, x86_64::row_of(row.state));
+    }
+    if (end < to) {
+      out.append(end, row_of(UNWIND_NONE));
+    }
+  });
 }
 
 void GapRules::append_followed_arm(std::uint64_t from, std::uint64_t to, bool by_frame_pointer,
                                    RowAppender& out) const {
-  const ByteView code = slice(code_, from - segment_.address.value, to - from);
   const unwind_row otherwise = by_frame_pointer ? arm_frame_pointer_row() : row_of(UNWIND_NONE);
   out.append(from, otherwise);
-  if (is_arm_padding(code)) {
-    return;
-  }
-  for (const aarch64::HeightRow& row : aarch64::follow_stack(code, from, starts(from, to))) {
-    out.append(row.address, row.row.rule == UNWIND_NONE ? otherwise : row.row);
-  }
+  for_code_in(from, to, [&](std::uint64_t start, std::uint64_t end, ByteView code) {
+    if (is_arm_padding(code)) {
+      return;
+    }
+    for (const aarch64::HeightRow& row : aarch64::follow_stack(code, start, starts(start, end))) {
+      out.append(row.address, row.row.rule == UNWIND_NONE ? otherwise : row.row);
+    }
+    if (end < to) {
+      out.append(end, otherwise);
+    }
+  });
 }
 
 }  // namespace stoker::unwind

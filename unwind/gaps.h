@@ -40,6 +40,9 @@ class GapRules {
   };
   void find_code(const elf::ElfFile& file);
   void add_known_sections(const elf::ElfFile& file);
+  // take(start, end, bytes) for each piece of [from, to) that is code.
+  template <typename Take>
+  void for_code_in(std::uint64_t from, std::uint64_t to, Take take) const;
   void find_signal_returns(std::uint64_t from, std::uint64_t to, std::vector<KnownCode>& found) const;
   void find_signal_returns_in(std::uint64_t from, ByteView code, std::vector<KnownCode>& found) const;
   bool keeps_frame_pointers(ByteView code) const;

@@ -52,7 +52,11 @@ class Follower {
   // noreturn: as without_return() gives.
   Follower(ByteView code, std::uint64_t address, std::span<const std::uint64_t> starts,
            const std::set<std::int64_t>& noreturn)
-      : code_(code), address_(address), noreturn_(noreturn), steps_left_(kStepsPerByte * code.size() + 1024) {
+      : code_(code),
+        address_(address),
+        noreturn_(noreturn),
+        steps_left_(std::min(kStepsPerByte * code.size() + 1024, kMostSteps)) {
+    is_start_.resize(code.size());
     states_at_.resize(code.size());
     owners_.resize(code.size());
     attempts_.emplace_back();
@@ -103,6 +107,8 @@ class Follower {
  private:
   // Each instruction may be visited a few times: for another beginning that was tried in vain, and where paths meet.
   static constexpr std::size_t kStepsPerByte = 4;
+  // 50 to 100 ns each.
+  static constexpr std::size_t kMostSteps = 8'000'000;
   // abort() is often followed by code that happens to fit, a function that comes back rarely by code that does not.
   static constexpr std::uint32_t kEndsToBelieve = 8;
 
@@ -134,10 +140,17 @@ class Follower {
   };
 
   void add_start(Offset at) {
-    if (starts_.insert(at).second) {
+    if (!is_start_[at]) {
+      mark_start(at);
       new_starts_.push_back(at);
     }
   }
+  void mark_start(Offset at) {
+    is_start_[at] = true;
+    starts_.insert(at);
+  }
+
+  bool is_start(Offset at) const { return at < is_start_.size() && is_start_[at]; }
 
   std::uint8_t length_at(Offset at) const {
     const auto instruction = decode(code_.subspan(at));
@@ -154,7 +167,7 @@ class Follower {
       } else if (!after_calls_.empty()) {
         const Edge edge = after_calls_.front();
         after_calls_.pop_front();
-        const bool good = !starts_.contains(edge.at) && begin(edge, false, false);
+        const bool good = !is_start(edge.at) && begin(edge, false, false);
         Votes& votes = votes_[edge.callee];
         ++(good ? votes.returns : votes.ends);
       } else {
@@ -209,7 +222,7 @@ class Follower {
       if (begin({at, state, 0}, true, false) || begin({at, state, 0}, true, true) ||
           (taken && begin({at, state, 0}, false, false))) {
         if (state == entry) {
-          starts_.insert(at);
+          mark_start(at);
         }
         return true;
       }
@@ -228,7 +241,7 @@ class Follower {
     attempts_.push_back({from.parent, from.callee, tentative, false, false});
     joined_.clear();
     past_calls_ = past_calls;
-    uncertain_ = !starts_.contains(from.at);
+    uncertain_ = !is_start(from.at);
     open_.assign(1, {from.at, from.state});
     bool good = true;
     while (good && !open_.empty()) {
@@ -370,7 +383,7 @@ class Follower {
         return meeting == Meeting::kSame;
       }
       StackState state = states_[id];
-      if (starts_.contains(at) && (state.rsp != -8 || state.root)) {
+      if (is_start_[at] && (state.rsp != -8 || state.root)) {
         return false;
       }
       changes_.push_back({at, states_at_[at]});
@@ -384,7 +397,7 @@ class Follower {
       if (!state.known()) {
         return flow != Flow::kReturn;  // nothing can be said from here on
       }
-      const StateId after = states_.intern(state);
+      const StateId after = state == states_[id] ? id : states_.intern(state);  // most change nothing
       if (after == 0) {
         return false;
       }
@@ -459,7 +472,8 @@ class Follower {
   std::vector<Attempt> attempts_;      // 0 is none
   std::vector<Join> joins_;
   std::set<Offset> starts_;
-  std::set<Offset> taken_;  // addresses that code takes: functions' or labels'
+  std::vector<bool> is_start_;  // by offset: whether starts_ has it, asked for each instruction
+  std::set<Offset> taken_;      // addresses that code takes: functions' or labels'
   std::multimap<Offset, StateId> indirect_jumps_;
   std::deque<Offset> new_starts_;
   std::deque<Edge> after_calls_;
