@@ -226,7 +226,8 @@ def plt(tool, folder):
     with open(source, "w", encoding="utf-8") as file:
         file.write("#include <stdio.h>\n#include <stdlib.h>\n#include <time.h>\n"
                    "int (*volatile pointer)(const char*) = puts;\n"
-                   "int main(int c, char** v) { pointer(v[0]); puts(v[0]); srand(time(NULL)); return rand() + getchar(); }\n")
+                   "int main(int c, char** v) {\n  pointer(v[0]);\n  puts(v[0]);\n  srand(time(NULL));\n"
+                   "  return rand() + getchar();\n}\n")
     lazy, now = ["-Wl,-z,lazy"], ["-Wl,-z,now"]
     ways = [(compiler, flags) for compiler in ("gcc", "clang-19") if shutil.which(compiler) for flags in (
         lazy, now, lazy + ["-no-pie"], lazy + ["-fcf-protection"], now + ["-fcf-protection"],

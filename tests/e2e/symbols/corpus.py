@@ -80,6 +80,10 @@ def with_peer(agent, case, addresses):
     """Against llvm-symbolizer on the same file. Where they differ and we are right:
     - without a line it shows the symbol table's STT_FILE as a file; we show none;
     - what only a debug file's symbol table names it does not name: then the line is compared;
+    - it shows what compilers append to the names of parts and copies (.cold, .lto_priv.0); we show the function, whose
+      lines these are;
+    - before DWARF 3 a function has one range: gcc calls the cold part "__second_sect_of_" it, and so does
+      llvm-symbolizer, or it has a line only; we show the function, as in all later versions;
     - Go's wrappers: pclntab knows the method that is inlined into one, Go's DWARF does not."""
     ours = agent.frames(case.path, addresses)
     truth = accuracy.ask_llvm(case.path, addresses)
