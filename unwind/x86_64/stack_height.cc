@@ -7,45 +7,12 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "unwind/x86_64/state_set.h"
+
 namespace stoker::unwind::x86_64 {
 namespace {
 
-using Offset = std::uint32_t;   // into the code
-using StateId = std::uint16_t;  // 0: none
-
-// Each state once. Code has some hundreds of them.
-class States {
- public:
-  States() { all_.push_back(kNothingKnown); }
-
-  // 0 if there are too many.
-  StateId intern(const StackState& state) {
-    const auto [place, added] = ids_.try_emplace(state, static_cast<StateId>(all_.size()));
-    if (added) {
-      if (all_.size() > UINT16_MAX - 1) {
-        ids_.erase(place);
-        return 0;
-      }
-      all_.push_back(state);
-    }
-    return place->second;
-  }
-  const StackState& operator[](StateId id) const { return all_[id]; }
-
- private:
-  struct Hash {
-    std::size_t operator()(const StackState& state) const {
-      std::uint64_t hash = static_cast<std::uint32_t>(state.rsp) * 0x9e3779b97f4a7c15ULL;
-      hash = (hash ^ static_cast<std::uint32_t>(state.rbp)) * 0xff51afd7ed558ccdULL;
-      for (const std::uint16_t slot : state.slots) {
-        hash = (hash ^ slot) * 0x9e3779b97f4a7c15ULL + (hash >> 29);
-      }
-      return hash ^ state.modified ^ (state.zero_rbp ? 0x100U : 0U) ^ (state.root ? 0x200U : 0U);
-    }
-  };
-  std::vector<StackState> all_;
-  std::unordered_map<StackState, StateId, Hash> ids_;
-};
+using Offset = std::uint32_t;  // into the code
 
 class Follower {
  public:
@@ -466,7 +433,7 @@ class Follower {
   const std::set<std::int64_t>& noreturn_;
   std::unordered_map<std::int64_t, Votes> votes_;
   std::size_t steps_left_;
-  States states_;
+  StateSet states_;
   std::vector<StateId> states_at_;     // by offset: at instructions that were reached
   std::vector<std::uint32_t> owners_;  // by offset: the attempt that reached it
   std::vector<Attempt> attempts_;      // 0 is none
