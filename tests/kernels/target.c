@@ -1,5 +1,6 @@
 // A program whose stacks are known, for the CPU seconds given: _start … main() > level_1() > level_2() > level_3(), which
-// calls work() and read_zeros() in turn, so that samples are taken in user space and in a system call.
+// calls work(), ask_time() and read_zeros() in turn, so that samples are taken in user space, in the vDSO and in a system
+// call.
 // Linked statically, so that it runs in any root, and built without frame pointers.
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,12 +17,20 @@ __attribute__((noinline)) void work(void) {
     sink += (unsigned long)i * (unsigned long)i;
   }
 }
+__attribute__((noinline)) void ask_time(void) {
+  struct timespec now;
+  for (int i = 0; i < 1000; ++i) {
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    sink += (unsigned long)now.tv_nsec;
+  }
+}
 __attribute__((noinline)) void read_zeros(void) {
   sink += (unsigned long)read(zeros, buffer, sizeof(buffer));
   sink += 1;
 }
 __attribute__((noinline)) void level_3(void) {
   work();
+  ask_time();
   read_zeros();
   sink += 1;
 }
