@@ -25,7 +25,8 @@ struct Where {
   unsigned x30 = 0;
   bool operator==(const Where&) const = default;
 };
-void PrintTo(const Where& where, std::ostream* out) {
+// How gtest shows it; the name is gtest's.
+void PrintTo(const Where& where, std::ostream* out) {  // NOLINT(readability-identifier-naming)
   *out << "rule " << where.rule << " offset " << where.offset << " x29 " << where.x29 << " x30 " << where.x30;
 }
 
