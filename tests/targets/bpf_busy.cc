@@ -24,7 +24,7 @@ bpf_insn immediate(unsigned char code, int value) {
 // r0 = 0; r0 += 1, many times; return.
 int load() {
   std::vector<bpf_insn> code{immediate(BPF_ALU64 | BPF_MOV | BPF_K, 0)};
-  code.insert(code.end(), 4000, immediate(BPF_ALU64 | BPF_ADD | BPF_K, 1));
+  code.insert(code.end(), 4000, immediate(BPF_ALU64 | BPF_ADD, 1));  // BPF_K is 0
   code.push_back(immediate(BPF_JMP | BPF_EXIT, 0));
   bpf_attr attributes{};
   attributes.prog_type = BPF_PROG_TYPE_SOCKET_FILTER;

@@ -71,7 +71,9 @@ void write_dump(const void* code, const std::string& name) {
   dump.write(reinterpret_cast<const char*>(kCode), sizeof kCode);
   dump.close();
   const int fd = ::open(path.c_str(), O_RDONLY);
-  ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+  if (::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0) == MAP_FAILED) {
+    std::abort();
+  }
 }
 
 }  // namespace
