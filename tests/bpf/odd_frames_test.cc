@@ -15,10 +15,11 @@ bool cut(const Stack& stack) {
   return !stack.names.empty() && stack.names.back().starts_with("[cut:");
 }
 
-// Where threads and coroutines of C programs begin; musl's start code has names of its own.
+// Where threads and coroutines of C programs begin; musl's start code and aarch64 have names of their own.
 bool rooted(const Stack& stack) {
-  static const std::vector<std::string> kRoots = {"_start",  "clone3",          "__clone3",       "clone",
-                                                  "__clone", "__start_context", "_dl_start_user", "_start_c"};
+  static const std::vector<std::string> kRoots = {
+      "_start",          "clone3",         "__clone3", "clone",          "__clone",
+      "__start_context", "_dl_start_user", "_start_c", "__startcontext", "thread_start"};
   return !stack.names.empty() && std::ranges::find(kRoots, stack.names.back()) != kRoots.end();
 }
 
