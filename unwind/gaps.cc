@@ -150,7 +150,9 @@ void GapRules::find_signal_returns_in(std::uint64_t from, ByteView code,
   for (auto at = text.find(pattern); at != text.npos; at = text.find(pattern, at + pattern.size())) {
     const std::size_t end = at + pattern.size();
     if (!x86) {
-      add(at, end, 16 * 32 + 31);
+      // In the system call pc is behind svc already.
+      const bool function_follows = !starts(from + end, from + end + 1).empty();
+      add(at, function_follows ? end : end + 4, 16 * 32 + 31);
     } else if (at >= 3 && text.substr(at - 3, 3) == "\x48\xc7\xc0"sv) {
       add(at - 3, end, 7);
     } else if (at >= 1 && text[at - 1] == '\xb8') {

@@ -210,6 +210,16 @@ TEST(Aarch64, CodeWithoutUnwindInformationGoesByItsStacksHeight) {
   EXPECT_EQ(row_at(tables, 0x1300).rule, UNWIND_NONE);
 }
 
+TEST(Aarch64, ASignalsReturnIsASignalFrameInItsSystemCallToo) {
+  MadeElf made = arm_file();
+  write(made, 0x1200, {0xd2801168, 0xd4000001});  // mov x8, #139; svc #0
+  const UnwindTables tables = tables_of(made);
+  EXPECT_EQ(row_at(tables, 0x11fe).rule, UNWIND_NONE);
+  EXPECT_EQ(row_at(tables, 0x11ff).rule, UNWIND_SIGNAL);
+  EXPECT_EQ(row_at(tables, 0x1208).rule, UNWIND_SIGNAL);
+  EXPECT_EQ(row_at(tables, 0x120c).rule, UNWIND_NONE);
+}
+
 // glibc's _dl_runtime_resolve: CFA sp+208, return address at CFA+8, as the PLT's 16 bytes are not counted.
 TEST(Aarch64, LazyBindingHasWhatThePltPushedInItsFrame) {
   CfiBytes cfi;
