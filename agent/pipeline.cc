@@ -66,6 +66,7 @@ void Pipeline::run() {
   if (auto scanned = processes_table_.scan(); !scanned) {
     log::warning("{}", scanned.error().message());
   }
+  scanned_.count_down();
   while (true) {
     if (auto batch = queue_.pop(kQueueWait)) {
       take_in(*batch);

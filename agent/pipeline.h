@@ -6,6 +6,7 @@
 #include <atomic>
 #include <functional>
 #include <future>
+#include <latch>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -40,6 +41,9 @@ class Pipeline {
   Pipeline& operator=(const Pipeline&) = delete;
 
   void start();
+  // Any thread. Waits until what runs at the start has been read from /proc: a process that begins later is known from
+  // its records alone, and from its first moment.
+  void wait_scanned() { scanned_.wait(); }
   // Any thread. Asks for all samples since the last cut; the answer comes within a batch or two.
   std::future<Window> cut();
   // Ends the thread once the queue is closed and empty; gives the last window.
@@ -70,6 +74,7 @@ class Pipeline {
   void use_finished_tables();
   void answer_cut();
 
+  std::latch scanned_{1};
   Sampler& sampler_;
   BatchQueue& queue_;
   StatCounters& stats_;

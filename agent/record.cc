@@ -113,7 +113,11 @@ Result<> Recording::start() {
       session_->sampler().add_target(pid);
     }
   }
-  return command_ ? command_->release() : Result<>{};
+  if (!command_) {
+    return {};
+  }
+  session_->wait_scanned();
+  return command_->release();
 }
 
 std::string Recording::progress_text(Nanoseconds left) const {

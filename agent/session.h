@@ -34,6 +34,7 @@ class Session {
   std::future<Window> cut() { return pipeline_.cut(); }
   StatTotals stats() const;
   Pipeline::Progress progress() const { return pipeline_.progress(); }
+  void wait_scanned() { pipeline_.wait_scanned(); }
   Sampler& sampler() { return *sampler_; }
 
  private:

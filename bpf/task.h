@@ -63,10 +63,14 @@ ALWAYS_INLINE struct task_ids current_ids(struct task_struct *task, u64 pid_tgid
        ? ((struct task_struct *)bpf_get_current_task_btf())->field             \
        : BPF_CORE_READ(task, field))
 
-/* What tells one image of a process from the next: 0 for a task of the kernel's own. */
+/* What tells one image of a process from the next: 0 for a task of the kernel's own. The address of the mm alone does not:
+ * the one that an exec frees is the first that the next exec gets. */
 ALWAYS_INLINE u64 address_space_of(struct task_struct *task) {
-  u64 mm = (u64)CURRENT_READ(task, mm);
-  return mm != 0 && (CURRENT_READ(task, flags) & PF_KTHREAD) != 0 ? 0 : mm; /* it may borrow one */
+  u64 mm = (u64)BPF_CORE_READ(task, mm); /* a number: the verifier lets nobody reckon with a typed pointer */
+  if (mm == 0 || (CURRENT_READ(task, flags) & PF_KTHREAD) != 0) { /* it may borrow one */
+    return 0;
+  }
+  return mm ^ CURRENT_READ(task, self_exec_id) << 48;
 }
 
 #endif

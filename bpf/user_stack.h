@@ -61,7 +61,9 @@ ALWAYS_INLINE u32 take_user_stack(struct scratch *scratch, struct bpf_perf_event
     result = walk_stack(w, record->pid, root->generation, regs->values, thread_pointer(task));
   } else if (BPF_CORE_READ(task, mm, end_code) == 0) {
     /* exec has put up the new address space and has not started it: the saved registers are still the old program's
-     * (load_elf_binary() in fs/binfmt_elf.c sets both at its end). There is no user stack. */
+     * (load_elf_binary() in fs/binfmt_elf.c sets both at its end). There is no user stack, and user space, which knows the
+     * old program's mappings at that moment, must not take them for this address space's. */
+    record->address_space = 0;
     return 0;
   } else {
     scratch->unknown_process = 1;

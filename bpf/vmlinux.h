@@ -151,6 +151,7 @@ struct task_struct {
   struct signal_struct *signal;
   struct pid *thread_pid;
   char comm[16];
+  unsigned long long self_exec_id;
 #if defined(__TARGET_ARCH_x86)
   struct thread_struct thread;
 #endif

@@ -104,8 +104,8 @@ bool ProcessTable::read_process(Process& process) {
   // Before reading: what is recorded later may or may not be in it, and applying it once more does no harm.
   process.read_at = options_.now();
   const auto stat = read_stat(directory_of(process));
-  if (!stat) {
-    // Gone: records that were made before this moment are all there is to know.
+  if (!stat || (stat->state == 'Z' && stat->threads <= 1)) {
+    // Gone, or a zombie without mappings: records that were made before this moment are all there is to know.
     process.read_at = {};
     return false;
   }

@@ -27,7 +27,7 @@ enum sample_flags {
 struct sample_record {
   u64 time_ns;       /* CLOCK_MONOTONIC */
   u64 stack_hash;    /* over pid, user_end and all frames; never 0 */
-  u64 address_space; /* the process's mm: changes at exec; 0 for kernel tasks */
+  u64 address_space; /* another one after each exec; 0 for kernel tasks and in the middle of an exec */
   u32 pid;           /* thread group, in the agent's PID namespace; 0 if it has no number there */
   u32 tid;
   u32 cpu;

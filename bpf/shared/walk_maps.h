@@ -49,7 +49,7 @@ struct map_block_key {
 /* Entries sorted by start, without overlap. A process of more than 64 mappings has a tree of blocks, the inner ones'
  * entries being MAP_INDEX. */
 struct map_block {
-  u64 address_space; /* root block: the mm it describes; another one means that the process has called exec since */
+  u64 address_space; /* root block: which it describes; another one means that the process has called exec since */
   u32 count;
   u32 generation; /* root block: another one, of any process, for each time that it is written */
   u64 starts[MAP_BLOCK_ENTRIES]; /* of the entries, close together for the search */

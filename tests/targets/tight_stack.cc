@@ -32,7 +32,7 @@ void spin_tight() {
 }
 
 void on_tight_stack() {
-  char here;
+  char here = 0;
   // Down to where the return address of spin_tight() is the last that fits.
   volatile char* room = static_cast<char*>(alloca(static_cast<std::size_t>(&here - bottom) - 96));
   room[0] = 1;
