@@ -109,14 +109,15 @@ class LocationTable {
 // that is in the profile anyway is added before all others.
 void add_program_first(const NamedWindow& named, const Cell& first, LocationTable& locations) {
   const Window& window = named.window();
-  const std::string& exe = window.processes[first.process].exe;
   for (const Cell& cell : window.cells) {
-    if (cell.process != first.process) {
+    // Of any image: before the first exec of a recorded command it is the agent itself.
+    const auto& process = window.processes[cell.process];
+    if (process.pid != window.processes[first.process].pid) {
       continue;
     }
     for (const NamedWindow::FrameId id : named.frames_of(window.stacks[cell.stack])) {
       const std::uint32_t binary = named.mapped(id).binary;
-      if (binary != MappedFrame::kNoBinary && window.binaries[binary]->path == exe) {
+      if (binary != MappedFrame::kNoBinary && window.binaries[binary]->path == process.exe) {
         locations.of(id);
         return;
       }

@@ -16,6 +16,10 @@ using symbolize::ElfBuilder;
 class ProfileOfAWindow : public testing::Test {
  protected:
   profile::Profile profile_of(std::vector<MappedFrame> frames) {
+    return profile_of(window_of(std::move(frames)));
+  }
+
+  static Window window_of(std::vector<MappedFrame> frames) {
     elf::Binary binary;
     binary.id = 1;
     binary.path = "/usr/bin/x";
@@ -29,6 +33,10 @@ class ProfileOfAWindow : public testing::Test {
     window.stacks = {{0, static_cast<std::uint32_t>(frames.size())}};
     window.frames = std::move(frames);
     window.cells = {{.samples = 1}};
+    return window;
+  }
+
+  static profile::Profile profile_of(const Window& window) {
     symbolize::Symbolizer symbolizer({});
     const NamedWindow named(window, symbolizer);
     std::vector<TargetProfile> profiles = ProfileBuilder({}).build(named, whole_target);
@@ -60,6 +68,18 @@ TEST_F(ProfileOfAWindow, CodeWithoutANameKeepsAddressBuildIdAndAMappingOfItsOwn)
   EXPECT_EQ(without.start, ElfBuilder::kText);
   without.has_functions = true;
   EXPECT_EQ(without, with) << "they differ in nothing else";
+}
+
+TEST_F(ProfileOfAWindow, TheFirstMappingIsTheProgramsThoughSamplesOfItsExecComeFirst) {
+  Window window = window_of({{.address = 0, .kind = FrameKind::kKernel}, {.address = 0x1104, .binary = 0}});
+  window.processes.insert(window.processes.begin(),
+                          {.pid = 1, .image = 0, .comm = "agent", .exe = "/usr/bin/agent", .container = {}});
+  window.stacks = {{0, 1}, {1, 1}};
+  window.samples = 2;
+  window.cells = {{.samples = 1}, {.process = 1, .stack = 1, .samples = 1}};
+  const profile::Profile profile = profile_of(window);
+  ASSERT_GE(profile.mappings().size(), 2u);
+  EXPECT_EQ(profile.mappings().at(1).path, "/usr/bin/x");
 }
 
 TEST_F(ProfileOfAWindow, CodeOfAProcessThatCouldNotBeLookedAtIsNamedByItsMemory) {
