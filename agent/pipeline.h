@@ -29,7 +29,6 @@
 
 namespace stoker::agent {
 
-// Judges processes that the kernel side is undecided about; empty functions where the filter needs none.
 class Pipeline {
  public:
   // All references must outlive the pipeline.

@@ -10,7 +10,8 @@
 
 namespace stoker::agent {
 
-// Asked once for each name or process; any thread.
+// Judges processes that the kernel side is undecided about; empty functions where the filter needs none. Asked once for
+// each name or process; any thread.
 struct ProcessFilter {
   using OfComm = std::function<bool(std::string_view comm)>;
   OfComm comm;                                                             // FILTER_COMM

@@ -17,12 +17,16 @@ struct StackPacker::Contexts {
 StackPacker::StackPacker() = default;
 StackPacker::~StackPacker() = default;
 
-std::vector<std::byte> StackPacker::pack(ByteView stack) {
+StackPacker::Contexts& StackPacker::contexts() {
   if (!contexts_) {
     contexts_ = std::make_unique<Contexts>();
   }
+  return *contexts_;
+}
+
+std::vector<std::byte> StackPacker::pack(ByteView stack) {
   std::vector<std::byte> packed(ZSTD_compressBound(stack.size()));
-  const std::size_t size = ZSTD_compressCCtx(contexts_->pack.get(), packed.data(), packed.size(),
+  const std::size_t size = ZSTD_compressCCtx(contexts().pack.get(), packed.data(), packed.size(),
                                              stack.data(), stack.size(), kFastest);
   packed.resize(ZSTD_isError(size) != 0 ? 0 : size);  // none, within the bound, but for want of memory
   packed.shrink_to_fit();
@@ -30,11 +34,8 @@ std::vector<std::byte> StackPacker::pack(ByteView stack) {
 }
 
 std::vector<std::byte> StackPacker::unpack(ByteView packed, std::size_t size) {
-  if (!contexts_) {
-    contexts_ = std::make_unique<Contexts>();
-  }
   std::vector<std::byte> stack(size);
-  ZSTD_decompressDCtx(contexts_->unpack.get(), stack.data(), stack.size(), packed.data(), packed.size());
+  ZSTD_decompressDCtx(contexts().unpack.get(), stack.data(), stack.size(), packed.data(), packed.size());
   return stack;
 }
 

@@ -27,6 +27,7 @@ class StackPacker {
 
  private:
   struct Contexts;
+  Contexts& contexts();
   std::unique_ptr<Contexts> contexts_;
 };
 

@@ -105,8 +105,7 @@ bool TableStore::take_finished() {
       if (file.refusals == 1) {  // the first time may be a crowd at once
         log::warning(
             "the unwind table of {} ({} KiB) finds no room beside those in use: stacks through it are cut; "
-            "raise "
-            "unwind.table_budget",
+            "raise unwind.table_budget",
             one.binary->path, one.tables->bytes() >> 10);
       }
       file.refusals = std::min(file.refusals + 1, kMostDoublings);
